@@ -1,0 +1,309 @@
+//! The error value: a kind, where it happened, and the verdicts a caller needs.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use crate::clock::Timestamp;
+use crate::error::{Advice, ErrorKind, OAuthError};
+use crate::ids::{CorrelationId, ProviderId};
+
+/// Result of every fallible call of these crates.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failed operation. One pointer wide; `Display` is one line and never repeats its source.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    operation: &'static str,
+    class: OperationClass,
+    retry: Retry,
+    effect: Effect,
+    provider: Option<ProviderId>,
+    provider_code: Option<ProviderCode>,
+    status: Option<u16>,
+    correlation: Option<CorrelationId>,
+    context: Vec<(&'static str, String)>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What kind of work failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OperationClass {
+    /// Sign-in, refresh, revoke.
+    SignIn,
+    /// A read; may be repeated.
+    Read,
+    /// A change of records or labels at the provider.
+    Write,
+    /// A mail leaving.
+    Send,
+    /// Work inside the host: store, policy, parsing.
+    Local,
+}
+
+/// Whether repeating the same call can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Retry {
+    /// Not without a change by a person or by code.
+    Never,
+    /// Yes, with growing pauses.
+    Backoff,
+    /// Yes, but not before this moment.
+    At(Timestamp),
+}
+
+/// Whether the failed call may have changed something outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Effect {
+    /// Nothing left, or the provider refused before acting.
+    None,
+    /// The request may have been acted on; reconcile before anything is repeated.
+    Unknown,
+    /// The provider accepted it; only the answer was lost or unreadable.
+    Happened,
+}
+
+/// The provider's own code, kept verbatim after an allow-list filter: letters, digits and `._-/` up to 96 characters.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ProviderCode(Box<str>);
+
+impl ProviderCode {
+    /// Keeps a code as it stands if every character is allowed, and nothing of it otherwise: free text from a
+    /// provider may hold an address, a subject or a token.
+    pub fn new(code: &str) -> Option<Self> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':');
+        let fits = !code.is_empty() && code.len() <= 96;
+        (fits && code.chars().all(allowed)).then(|| Self(code.into()))
+    }
+
+    /// The code.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProviderCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ProviderCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProviderCode({})", self.0)
+    }
+}
+
+impl Error {
+    /// An error of this kind in this operation (`gmail.messages.get`, `outbox.claim`). Retry and effect start from
+    /// what the kind says ([`ErrorKind::retry`]; no effect) and can be set apart.
+    pub fn new(kind: impl Into<ErrorKind>, operation: &'static str) -> Self {
+        let kind = kind.into();
+        Self(Box::new(Inner {
+            retry: kind.retry(),
+            effect: kind.effect(),
+            kind,
+            operation,
+            class: OperationClass::Local,
+            provider: None,
+            provider_code: None,
+            status: None,
+            correlation: None,
+            context: Vec::new(),
+            source: None,
+        }))
+    }
+
+    /// Sets the class of the operation.
+    #[must_use]
+    pub fn with_class(mut self, class: OperationClass) -> Self {
+        self.0.class = class;
+        self
+    }
+
+    /// Sets the verdict on repeating.
+    #[must_use]
+    pub fn with_retry(mut self, retry: Retry) -> Self {
+        self.0.retry = retry;
+        self
+    }
+
+    /// Sets whether something may have happened outside.
+    #[must_use]
+    pub fn with_effect(mut self, effect: Effect) -> Self {
+        self.0.effect = effect;
+        self
+    }
+
+    /// Names the provider.
+    #[must_use]
+    pub fn with_provider(mut self, provider: ProviderId) -> Self {
+        self.0.provider = Some(provider);
+        self
+    }
+
+    /// Keeps the provider's code if it passes [`ProviderCode::new`].
+    #[must_use]
+    pub fn with_provider_code(mut self, code: &str) -> Self {
+        self.0.provider_code = ProviderCode::new(code);
+        self
+    }
+
+    /// Keeps the HTTP status.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    /// Ties the error to a span and a provider request.
+    #[must_use]
+    pub fn with_correlation(mut self, correlation: CorrelationId) -> Self {
+        self.0.correlation = Some(correlation);
+        self
+    }
+
+    /// Adds a fact: a fixed key and an identifier, count or name. Never a body, address, query or secret.
+    #[must_use]
+    pub fn with_context(mut self, key: &'static str, value: impl fmt::Display) -> Self {
+        self.0.context.push((key, value.to_string()));
+        self
+    }
+
+    /// Keeps the underlying error. Strip foreign errors first (`reqwest::Error::without_url`).
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// The OAuth failure inside, if it is one.
+    pub fn oauth(&self) -> Option<&OAuthError> {
+        match &self.0.kind {
+            ErrorKind::OAuth(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Stable code for logs, metrics and host tables, such as `oauth.invalid_grant.revoked`.
+    pub fn code(&self) -> &'static str {
+        self.0.kind.code()
+    }
+
+    /// One line of cause and what operator and developer do next.
+    pub fn advice(&self) -> Advice {
+        self.0.kind.advice()
+    }
+
+    /// The operation that failed.
+    pub fn operation(&self) -> &'static str {
+        self.0.operation
+    }
+
+    /// The class of the operation.
+    pub fn class(&self) -> OperationClass {
+        self.0.class
+    }
+
+    /// Whether repeating can help.
+    pub fn retry(&self) -> Retry {
+        self.0.retry
+    }
+
+    /// Whether something may have happened outside.
+    pub fn effect(&self) -> Effect {
+        self.0.effect
+    }
+
+    /// The provider, where one was involved.
+    pub fn provider(&self) -> Option<&ProviderId> {
+        self.0.provider.as_ref()
+    }
+
+    /// The provider's own code.
+    pub fn provider_code(&self) -> Option<&ProviderCode> {
+        self.0.provider_code.as_ref()
+    }
+
+    /// The HTTP status, where an answer came.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// The correlation id of the call.
+    pub fn correlation(&self) -> Option<&CorrelationId> {
+        self.0.correlation.as_ref()
+    }
+
+    /// Facts added with [`Error::with_context`], in order.
+    pub fn context(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.0.context.iter().map(|(key, value)| (*key, value.as_str()))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        write!(f, "{}: {}", inner.operation, inner.kind)?;
+        if let Some(status) = inner.status {
+            write!(f, " (HTTP {status}")?;
+            if let Some(code) = &inner.provider_code {
+                write!(f, ", {code}")?;
+            }
+            f.write_str(")")?;
+        } else if let Some(code) = &inner.provider_code {
+            write!(f, " ({code})")?;
+        }
+        for (key, value) in &inner.context {
+            write!(f, " {key}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        let mut out = f.debug_struct("Error");
+        out.field("code", &inner.kind.code())
+            .field("kind", &inner.kind)
+            .field("operation", &inner.operation)
+            .field("class", &inner.class)
+            .field("retry", &inner.retry)
+            .field("effect", &inner.effect);
+        if let Some(provider) = &inner.provider {
+            out.field("provider", provider);
+        }
+        if let Some(code) = &inner.provider_code {
+            out.field("provider_code", code);
+        }
+        if let Some(status) = inner.status {
+            out.field("status", &status);
+        }
+        if let Some(correlation) = &inner.correlation {
+            out.field("correlation", correlation);
+        }
+        if !inner.context.is_empty() {
+            out.field("context", &inner.context);
+        }
+        if let Some(source) = &inner.source {
+            out.field("source", source);
+        }
+        out.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
