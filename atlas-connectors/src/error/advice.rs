@@ -18,7 +18,11 @@ pub struct Advice {
 }
 
 const fn advice(cause: &'static str, operator: &'static str, developer: &'static str) -> Advice {
-    Advice { cause, operator, developer }
+    Advice {
+        cause,
+        operator,
+        developer,
+    }
 }
 
 const NOTHING: &str = "Nothing.";
@@ -34,7 +38,10 @@ impl ErrorKind {
                 BY_ITSELF,
                 "Retry reads with growing pauses; leave effects to the outbox.",
             ),
-            Self::Throttled { scope: ThrottleScope::Sending, .. } => advice(
+            Self::Throttled {
+                scope: ThrottleScope::Sending,
+                ..
+            } => advice(
                 "The account has sent as much mail as the provider allows for now.",
                 "Wait; the limit may last hours and counts mail sent by other programs too.",
                 "Leave the intent in the outbox; do not send through another path.",
@@ -163,9 +170,11 @@ impl ErrorKind {
                 NOTHING,
                 "Begin again under the present epoch if it is still wanted.",
             ),
-            Self::Unsupported { .. } => {
-                advice("This connection cannot do that.", NOTHING, "Check the capabilities before the call.")
-            }
+            Self::Unsupported { .. } => advice(
+                "This connection cannot do that.",
+                NOTHING,
+                "Check the capabilities before the call.",
+            ),
             Self::Invalid { .. } => advice(
                 "A setting or argument is wrong.",
                 "Correct the setting named in the error.",
@@ -189,7 +198,9 @@ impl OAuthError {
                 "Ask your administrator to approve this app, then connect again.",
                 "Send the administrator the admin consent address.",
             ),
-            Self::AccessDenied { by: Denier::TenantPolicy } => advice(
+            Self::AccessDenied {
+                by: Denier::TenantPolicy,
+            } => advice(
                 "A policy of the organization blocks this app or one of its scopes.",
                 "Ask your administrator to allow this app by its client id.",
                 "Do not retry; name the client id and the scopes in the message to the administrator.",
@@ -283,7 +294,9 @@ impl OAuthError {
                     "A defect in the library or the host's settings; see the provider code.",
                 ),
             },
-            Self::FlowRejected { fault: FlowFault::NoAnswer } => advice(
+            Self::FlowRejected {
+                fault: FlowFault::NoAnswer,
+            } => advice(
                 "The browser never came back; the provider may be showing an error on its own page.",
                 "Look at the browser window: blocked apps, wrong redirect addresses and unknown clients are shown there only.",
                 "Check client id, redirect address and the organization's app policy.",

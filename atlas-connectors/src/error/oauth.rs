@@ -253,7 +253,9 @@ impl OAuthError {
         match self {
             Self::AccessDenied { by: Denier::User } => "oauth.access_denied.user",
             Self::AccessDenied { by: Denier::Admin } => "oauth.access_denied.admin",
-            Self::AccessDenied { by: Denier::TenantPolicy } => "oauth.access_denied.tenant_policy",
+            Self::AccessDenied {
+                by: Denier::TenantPolicy,
+            } => "oauth.access_denied.tenant_policy",
             Self::InvalidGrant { cause } => match cause {
                 GrantEnd::RevokedOrExpired => "oauth.invalid_grant.revoked",
                 GrantEnd::Expired => "oauth.invalid_grant.expired",

@@ -1,0 +1,150 @@
+//! One call as a connector describes it, and its answer. No I/O here.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+
+use crate::oauth::ScopeSet;
+
+/// One request with everything the pipeline must know about it. Built by pure functions, sent by [`crate::http::Client`].
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Call {
+    /// Stable name, also the span's: `gmail.messages.get`.
+    pub operation: &'static str,
+    /// Whether it may be repeated.
+    pub class: CallClass,
+    /// The request, without its authorization header.
+    pub request: http::Request<Bytes>,
+    /// Which credential it carries.
+    pub auth: Auth,
+    /// Price in the provider's quota units; 0 where nothing is counted.
+    pub cost: u32,
+    /// Scopes of which at least one must be granted; empty where none is needed.
+    pub any_scope: ScopeSet,
+    /// Overall time for all tries; `None` takes the client's setting.
+    pub deadline: Option<Duration>,
+    /// Cap on the decompressed body in bytes; `None` takes the client's setting.
+    pub max_body: Option<u64>,
+}
+
+impl Call {
+    /// A read with the connection's bearer token.
+    pub fn read(operation: &'static str, request: http::Request<Bytes>) -> Self {
+        Self::new(operation, CallClass::Read, request)
+    }
+
+    /// An effect with the connection's bearer token: sent at most once by the pipeline, whatever happens.
+    pub fn effect(operation: &'static str, request: http::Request<Bytes>) -> Self {
+        Self::new(operation, CallClass::Effect, request)
+    }
+
+    fn new(operation: &'static str, class: CallClass, request: http::Request<Bytes>) -> Self {
+        Self {
+            operation,
+            class,
+            request,
+            auth: Auth::Bearer,
+            cost: 0,
+            any_scope: ScopeSet::new(),
+            deadline: None,
+            max_body: None,
+        }
+    }
+
+    /// Sets the price in quota units.
+    #[must_use]
+    pub fn with_cost(mut self, units: u32) -> Self {
+        self.cost = units;
+        self
+    }
+
+    /// Sets the scopes of which one must be granted.
+    #[must_use]
+    pub fn with_any_scope(mut self, scopes: ScopeSet) -> Self {
+        self.any_scope = scopes;
+        self
+    }
+
+    /// Sends no credential.
+    #[must_use]
+    pub fn without_auth(mut self) -> Self {
+        self.auth = Auth::None;
+        self
+    }
+
+    /// Sets the overall time for all tries.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Caps the decompressed body, in bytes.
+    #[must_use]
+    pub fn with_max_body(mut self, bytes: u64) -> Self {
+        self.max_body = Some(bytes);
+        self
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("operation", &self.operation)
+            .field("class", &self.class)
+            .field("method", self.request.method())
+            .field("host", &self.request.uri().host())
+            .field("body_bytes", &self.request.body().len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a call may be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallClass {
+    /// Changes nothing; retried with jitter under the deadline.
+    Read,
+    /// May change something; one request leaves, and an unclear end is [`crate::error::Effect::Unknown`].
+    Effect,
+}
+
+/// Which credential a call carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Auth {
+    /// The connection's access token as bearer.
+    Bearer,
+    /// None, or one that the request holds already.
+    None,
+}
+
+/// A complete answer with a success status.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The decompressed body, within the cap.
+    pub body: Bytes,
+}
+
+impl Response {
+    /// An answer from its parts.
+    pub fn new(status: StatusCode, headers: HeaderMap, body: Bytes) -> Self {
+        Self { status, headers, body }
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}

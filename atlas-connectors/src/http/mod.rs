@@ -1,0 +1,9 @@
+//! HTTP: one pipeline for every call, in a fixed order.
+
+mod call;
+mod classify;
+mod stream;
+
+pub use call::{Auth, Call, CallClass, Response};
+pub use classify::{Classify, Failure};
+pub use stream::ByteStream;

@@ -1,0 +1,29 @@
+//! The store and its tables.
+
+use std::sync::Arc;
+
+use crate::clock::{Clock, SystemClock};
+
+/// Keeps everything in memory, with the same behaviour as the stores on disk. Clones share the data.
+#[derive(Clone, Debug)]
+pub struct MemoryStore {
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl MemoryStore {
+    /// An empty store on the system clock.
+    pub fn new() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
+
+    /// An empty store whose leases and expiries follow this clock.
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self { clock }
+    }
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,5 @@
+//! Everything in memory, one file a concern.
+
+mod base;
+
+pub use base::MemoryStore;

@@ -1,0 +1,9 @@
+//! Stores: in memory for tests and short-lived hosts, SQLite for one machine. One schema, one behaviour.
+
+mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+pub use memory::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;

@@ -1,0 +1,6 @@
+//! Everything in one SQLite file that many processes may share, one file a concern.
+
+mod base;
+mod migrations;
+
+pub use base::SqliteStore;

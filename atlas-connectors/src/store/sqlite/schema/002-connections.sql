@@ -1,0 +1,1 @@
+-- Connections and open sign-in flows.

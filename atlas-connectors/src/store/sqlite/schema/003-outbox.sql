@@ -1,0 +1,1 @@
+-- Intents, approvals and the audit chain.

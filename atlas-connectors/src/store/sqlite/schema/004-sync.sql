@@ -1,0 +1,1 @@
+-- Sync positions, gaps, quarantine and the inbox.
