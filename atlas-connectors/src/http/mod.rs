@@ -3,7 +3,9 @@
 mod call;
 mod classify;
 mod stream;
+mod transport;
 
 pub use call::{Auth, Call, CallClass, Response};
 pub use classify::{Classify, Failure};
 pub use stream::ByteStream;
+pub use transport::HttpTransport;
