@@ -41,6 +41,9 @@ impl fmt::Debug for Digest {
 pub trait Action: fmt::Debug + Clone + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Stable word for the kind of action: `mail.send`, `mail.organize`.
     const KIND: &'static str;
+
+    /// What the provider answers when it has happened.
+    type Outcome: fmt::Debug + Clone + Serialize + DeserializeOwned + Send + Sync + 'static;
 }
 
 /// An approved action. Made by the approval gate only, when its intent is claimed; spent by the provider's call.
@@ -91,6 +94,19 @@ impl<A: Action> Approved<A> {
     /// When it ends.
     pub fn expires(&self) -> Timestamp {
         self.expires
+    }
+
+    /// The same approval for the next step of the same effect. Never leaves the core: outside, an approval is one value.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            action: self.action.clone(),
+            intent: self.intent.clone(),
+            connection: self.connection.clone(),
+            identity: self.identity.clone(),
+            digest: self.digest,
+            approver: self.approver.clone(),
+            expires: self.expires,
+        }
     }
 }
 

@@ -9,56 +9,65 @@ use crate::connection::ConnectionRef;
 use crate::ids::{IntentId, MessageId, ThreadId};
 use crate::mail::OutgoingMessage;
 
-/// A send that is ready: the approved mail and the provider's handle for it, if there is one. Made from an
-/// [`Approved`] by a connector, or from a stored row by the outbox; spent by `commit`.
-#[must_use = "a preparation that is not committed sends nothing"]
-pub struct Prepared {
-    intent: IntentId,
-    connection: ConnectionRef,
-    message: OutgoingMessage,
+/// An effect that is ready: the approved action and the provider's handle for it (a draft id, a natural key), if there is
+/// one. Made from an [`Approved`] by a connector, or from a stored row by the outbox; spent by `commit`.
+#[must_use = "a preparation that is not committed has no effect"]
+pub struct Prepared<A = OutgoingMessage> {
+    approved: Approved<A>,
     handle: Option<String>,
 }
 
-impl Approved<OutgoingMessage> {
-    /// What `prepare` returns: the approved mail with the provider's handle (a draft id), or `None` where the scopes
+impl<A: Action> Approved<A> {
+    /// What `prepare` returns: the approved action with the provider's handle (a draft id), or `None` where the scopes
     /// allow no handle and an interrupted send will have to end as uncertain.
-    pub fn prepared(&self, handle: Option<String>) -> Prepared {
+    pub fn prepared(&self, handle: Option<String>) -> Prepared<A> {
         Prepared {
-            intent: self.intent().clone(),
-            connection: self.connection().clone(),
-            message: self.action().clone(),
+            approved: self.again(),
             handle,
         }
     }
 }
 
-impl Prepared {
+impl<A: Action> Prepared<A> {
     /// The intent in the outbox.
     pub fn intent(&self) -> &IntentId {
-        &self.intent
+        self.approved.intent()
     }
 
     /// The connection and epoch.
     pub fn connection(&self) -> &ConnectionRef {
-        &self.connection
+        self.approved.connection()
     }
 
-    /// The mail.
-    pub fn message(&self) -> &OutgoingMessage {
-        &self.message
+    /// The action, exactly as approved.
+    pub fn action(&self) -> &A {
+        self.approved.action()
     }
 
     /// The provider's handle, such as a draft id.
     pub fn handle(&self) -> Option<&str> {
         self.handle.as_deref()
     }
+
+    /// The approval, for effects that need no handle and are called with it.
+    pub(crate) fn approved(&self) -> &Approved<A> {
+        &self.approved
+    }
 }
 
-impl fmt::Debug for Prepared {
+impl Prepared<OutgoingMessage> {
+    /// The mail.
+    pub fn message(&self) -> &OutgoingMessage {
+        self.action()
+    }
+}
+
+impl<A: Action> fmt::Debug for Prepared<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prepared")
-            .field("intent", &self.intent)
-            .field("connection", &self.connection)
+            .field("kind", &A::KIND)
+            .field("intent", self.intent())
+            .field("connection", self.connection())
             .field("handle", &self.handle)
             .finish_non_exhaustive()
     }
@@ -73,12 +82,12 @@ pub struct Sent {
     pub thread: Option<ThreadId>,
 }
 
-/// What a look-up after an unclear send found.
+/// What a look-up after an unclear effect found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Reconciled {
+pub enum Reconciled<T = Sent> {
     /// It happened.
-    Happened(Sent),
+    Happened(T),
     /// It did not: the handle is still there, unsent. The same handle may be committed again.
     DidNotHappen,
     /// It cannot be told.
@@ -87,8 +96,10 @@ pub enum Reconciled {
 
 impl Action for OutgoingMessage {
     const KIND: &'static str = "mail.send";
+    type Outcome = Sent;
 }
 
 impl Action for crate::mail::LabelChange {
     const KIND: &'static str = "mail.organize";
+    type Outcome = ();
 }

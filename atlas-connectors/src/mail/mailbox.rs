@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Approved, Prepared, Reconciled, Sent};
@@ -54,7 +55,13 @@ pub trait Mailbox: fmt::Debug + Send + Sync + 'static {
     async fn organize(&self, change: &Approved<LabelChange>) -> Result<()>;
 
     /// Makes whatever the provider needs so that the send can be told from a second one: a draft where the scope allows.
+    /// May be asked again for the same intent after a crash: where drafts can be listed, a draft that carries the mail's
+    /// [`OutgoingMessage::marker`] is given back instead of a second one being made.
     async fn prepare(&self, send: &Approved<OutgoingMessage>) -> Result<Prepared>;
+
+    /// The bytes that the handle holds now (the raw draft), so that the outbox can compare them with what was approved
+    /// right before the send. `None`: the handle is gone, or there is none.
+    async fn read_back(&self, prepared: &Prepared) -> Result<Option<Bytes>>;
 
     /// Sends what was prepared, with exactly one request. Spent by value: a second send of the same preparation does not compile.
     ///
@@ -65,6 +72,10 @@ pub trait Mailbox: fmt::Debug + Send + Sync + 'static {
     /// Finds out whether an earlier send happened. A failed look-up proves nothing: it is an error or [`Reconciled::Unknown`], never
     /// [`Reconciled::DidNotHappen`].
     async fn reconcile(&self, prepared: &Prepared) -> Result<Reconciled>;
+
+    /// Removes drafts that this intent left behind: those with its marker and its handle. Asked by the outbox after an
+    /// intent has ended; nothing to remove is no error, and neither is a mailbox without drafts.
+    async fn sweep(&self, ended: &Prepared) -> Result<()>;
 }
 
 /// What a mailbox can do with the scopes it was granted.
