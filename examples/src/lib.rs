@@ -1,0 +1,3 @@
+//! What the example programs share: how they print.
+
+pub mod ui;
