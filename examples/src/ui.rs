@@ -102,12 +102,23 @@ impl Ui {
     /// A table whose cells are cut, never wrapped, so that each row is one line. `right` names the columns of numbers.
     pub fn table(&self, header: &[&str], rows: Vec<Vec<(String, Tone)>>, right: &[usize]) {
         let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_width(self.width().saturating_sub(2)).set_truncation_indicator("…");
-        let head = header.iter().map(|name| Cell::new(Style::new().dim().apply_to(name).to_string()));
+        table
+            .load_style(presets::NOTHING)
+            .set_content_arrangement(ContentArrangement::Dynamic);
+        table
+            .set_width(self.width().saturating_sub(2))
+            .set_truncation_indicator("…");
+        let head = header
+            .iter()
+            .map(|name| Cell::new(Style::new().dim().apply_to(name).to_string()));
         table.set_header(Row::from(head.collect::<Vec<_>>()));
         for cells in rows {
-            let mut row = Row::from(cells.into_iter().map(|(text, tone)| Cell::new(paint(&printable(&text), tone))).collect::<Vec<_>>());
+            let mut row = Row::from(
+                cells
+                    .into_iter()
+                    .map(|(text, tone)| Cell::new(paint(&printable(&text), tone)))
+                    .collect::<Vec<_>>(),
+            );
             row.max_height(1);
             table.add_row(row);
         }
@@ -124,7 +135,8 @@ impl Ui {
     /// A bar for work of a known size; it draws on standard error, so that piped output stays clean.
     pub fn progress(&self, total: u64, what: &'static str) -> ProgressBar {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(15));
-        if let Ok(style) = ProgressStyle::with_template("   {msg} {bar:30.cyan/dim} {pos}/{len}  {per_sec}  {eta} left") {
+        if let Ok(style) = ProgressStyle::with_template("   {msg} {bar:30.cyan/dim} {pos}/{len}  {per_sec}  {eta} left")
+        {
             bar.set_style(style.progress_chars("━━╌"));
         }
         bar.set_message(what);
@@ -152,7 +164,15 @@ pub fn paint(text: &str, tone: Tone) -> String {
 
 /// Text from outside with control and direction-changing characters replaced: a mail must not move the cursor.
 pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() || is_direction_mark(c) { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() || is_direction_mark(c) {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 fn is_direction_mark(c: char) -> bool {
