@@ -118,6 +118,13 @@ impl Error {
         }))
     }
 
+    /// Names the operation anew: a layer below knows only its own name, the caller's is the one to show.
+    #[must_use]
+    pub fn with_operation(mut self, operation: &'static str) -> Self {
+        self.0.operation = operation;
+        self
+    }
+
     /// Sets the class of the operation.
     #[must_use]
     pub fn with_class(mut self, class: OperationClass) -> Self {

@@ -9,3 +9,5 @@ pub use call::{Auth, Call, CallClass, Response};
 pub use classify::{Classify, Failure};
 pub use stream::ByteStream;
 pub use transport::HttpTransport;
+#[cfg(feature = "testkit")]
+pub(crate) use transport::collect;

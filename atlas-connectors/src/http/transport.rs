@@ -4,13 +4,15 @@ use std::fmt;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::{Request, Response};
 
 use crate::error::Result;
+use crate::http::ByteStream;
 
-/// Sends one request and gives the whole answer, whatever its status.
+/// Sends one request and gives the answer, whatever its status.
 ///
-/// An implementation follows no redirect, repeats nothing, takes no proxy from the environment and reads at most a
-/// bounded body. A status is never an error here; only the lack of a complete answer is.
+/// An implementation follows no redirect, repeats nothing, takes no proxy from the environment, decompresses, and
+/// reads at most a bounded body. A status is never an error here; only the lack of a complete answer is.
 ///
 /// ```
 /// use atlas_connectors::Result;
@@ -36,11 +38,32 @@ use crate::error::Result;
 /// ```
 #[async_trait]
 pub trait HttpTransport: fmt::Debug + Send + Sync + 'static {
-    /// Sends the request once.
+    /// Sends the request once and gives the whole answer.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Unreachable`], [`crate::ErrorKind::TlsRejected`], [`crate::ErrorKind::EgressDenied`],
-    /// [`crate::ErrorKind::DeadlineExceeded`], [`crate::ErrorKind::BadPayload`] for a body that is cut or too large. The effect of the
-    /// error ([`crate::Error::effect`]) is `Unknown` once the request may have left.
-    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>>;
+    /// [`crate::ErrorKind::Unreachable`], [`crate::ErrorKind::TlsRejected`] and [`crate::ErrorKind::EgressDenied`] with
+    /// [`crate::error::Effect::None`] if the request never left. Once it may have left, the effect is `Unknown`:
+    /// [`crate::ErrorKind::Transient`] for a lost connection, `Unreachable(Timeout)` for silence,
+    /// [`crate::ErrorKind::BadPayload`] for a body that is cut or too large.
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>>;
+
+    /// Sends the request once and gives the answer as soon as its headers are there; the body follows as it arrives.
+    ///
+    /// Unless overridden, this waits for the whole answer: right for every transport, and enough for small bodies.
+    ///
+    /// # Errors
+    /// As [`HttpTransport::send`]; what goes wrong with the body is told by the stream.
+    async fn send_streaming(&self, request: Request<Bytes>) -> Result<Response<ByteStream>> {
+        Ok(self.send(request).await?.map(ByteStream::once))
+    }
+}
+
+/// Waits for the whole body of a streamed answer, at most `limit` bytes.
+///
+/// # Errors
+/// [`crate::ErrorKind::BadPayload`] for a body that is cut or too large, and whatever else ends the stream.
+pub(crate) async fn collect(answer: Response<ByteStream>, limit: usize) -> Result<Response<Bytes>> {
+    let (parts, body) = answer.into_parts();
+    let body = body.collect(limit).await?;
+    Ok(Response::from_parts(parts, Bytes::from(body)))
 }

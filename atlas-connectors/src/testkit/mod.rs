@@ -1,5 +1,7 @@
 //! For test harnesses: a clock that is moved by hand, behaviour suites, fault injection and crash points.
 
 mod clock;
+mod transport;
 
 pub use clock::ManualClock;
+pub use transport::{Fault, FaultTransport, ReplayTransport, ScriptedTransport, SentRequest};
