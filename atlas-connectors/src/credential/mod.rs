@@ -1,7 +1,26 @@
 //! Credentials: sealed at rest, written by compare-and-set, refreshed once for all tasks and processes.
+//!
+//! From the bottom up: a [`KeyProvider`] holds the keys, a [`Sealer`] seals bytes with them, a [`CredentialStore`] keeps
+//! the envelopes, a [`Vault`] reads and writes typed [`Credential`]s, and a [`RefreshingToken`] gives the valid access
+//! token of one connection.
 
+mod codec;
+mod events;
+mod grant;
+mod key;
+mod kind;
+mod refresh;
+mod seal;
 mod store;
 mod token;
+mod vault;
 
+pub use events::GrantEvents;
+pub use grant::{EndedGrant, OAuthGrant, RefreshedGrant};
+pub use key::{KeyProvider, KeyRing, SealingKey};
+pub use kind::{ApiKey, Basic, ClientCertificate, ClientCredentials, Credential};
+pub use refresh::Refresh;
+pub use seal::{SealContext, Sealer};
 pub use store::{CredentialKey, CredentialStore, Fence, SealedCredential, Versioned};
 pub use token::{AccessToken, TokenSource};
+pub use vault::{Rotation, StoredCredential, Vault};

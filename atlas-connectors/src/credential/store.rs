@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::ids::{ConnectionId, Epoch, HolderId, TenantId, Version};
 
 /// Which secret of which connection. There is no look-up by connection alone: a key without its tenant does not compile.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CredentialKey {
     /// The tenant that owns the connection.
     pub tenant: TenantId,
@@ -89,7 +89,9 @@ pub trait CredentialStore: fmt::Debug + Send + Sync + 'static {
     async fn load(&self, key: &CredentialKey) -> Result<Option<Versioned<SealedCredential>>>;
 
     /// Writes if the row still has the expected version ([`Version::NONE`]: does not exist), the epoch is not older
-    /// than the row's or its tombstone's, and the fence, where given, is the newest. Gives the new version.
+    /// than the row's or its tombstone's, and the fence, where given, is the newest and has not been released. Gives the
+    /// new version, which is always `expected.next()`: the envelope is bound to it. No pair of epoch and version is ever
+    /// used twice for the same key.
     ///
     /// # Errors
     /// `StorageFault::Conflict` for the version, `ErrorKind::Cancelled` for the epoch, `StorageFault::Fenced` for the
@@ -102,14 +104,15 @@ pub trait CredentialStore: fmt::Debug + Send + Sync + 'static {
         fence: Option<&Fence>,
     ) -> Result<Version>;
 
-    /// Erases the secret and leaves a tombstone with this epoch: later commits need this epoch or a newer one.
-    /// Erasing what is not there is no error.
+    /// Erases the secret, ends its lease and leaves a tombstone with this epoch: later commits need this epoch or a newer
+    /// one, and in any case one newer than that of the erased row. Erasing what is not there is no error.
     ///
     /// # Errors
     /// [`crate::error::StorageFault`]; `ErrorKind::Cancelled` if the row is of a newer epoch already.
     async fn erase(&self, key: &CredentialKey, epoch: Epoch) -> Result<()>;
 
-    /// Takes the lease on a key if nobody holds it or the holder's time is over. `None`: somebody else holds it.
+    /// Takes the lease on a key, whether or not it has a row, if nobody holds it or the holder's time is over. `None`:
+    /// somebody holds it, be it the same holder in another task. Numbers rise for ever, over erasures too.
     ///
     /// # Errors
     /// [`crate::error::StorageFault`].

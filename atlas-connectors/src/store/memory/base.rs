@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::credentials::Credentials;
 use crate::clock::{Clock, SystemClock};
 
 /// Keeps everything in memory, with the same behaviour as the stores on disk. Clones share the data.
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) credentials: Credentials,
 }
 
 impl MemoryStore {
@@ -18,7 +20,10 @@ impl MemoryStore {
 
     /// An empty store whose leases and expiries follow this clock.
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        Self { clock }
+        Self {
+            clock,
+            credentials: Credentials::default(),
+        }
     }
 }
 

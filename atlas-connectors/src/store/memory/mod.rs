@@ -1,5 +1,6 @@
 //! Everything in memory, one file a concern.
 
 mod base;
+mod credentials;
 
 pub use base::MemoryStore;
