@@ -13,7 +13,7 @@ pub mod oauth;
 mod page;
 mod random;
 pub mod store;
-#[cfg(feature = "testkit")]
+#[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 
 pub use clock::{Clock, ParseTimestampError, SystemClock, Timestamp};

@@ -238,10 +238,14 @@ mod tests {
     use super::*;
 
     fn grant() -> OAuthGrant {
-        OAuthGrant::new("access-1".into(), ScopeSet::parse("a b"), Timestamp::from_unix_seconds(1_000))
-            .with_refresh_token("refresh-1".into())
-            .with_expires_in(Duration::from_secs(3_600))
-            .with_refresh_expires_in(Duration::from_secs(86_400))
+        OAuthGrant::new(
+            "access-1".into(),
+            ScopeSet::parse("a b"),
+            Timestamp::from_unix_seconds(1_000),
+        )
+        .with_refresh_token("refresh-1".into())
+        .with_expires_in(Duration::from_secs(3_600))
+        .with_refresh_expires_in(Duration::from_secs(86_400))
     }
 
     #[test]

@@ -323,7 +323,9 @@ mod tests {
         assert_eq!(missing.code(), "storage.key");
         let twice = STANDARD.encode([1u8; 32]);
         assert_eq!(
-            KeyRing::parse(&text(&format!("a:{twice},a:{twice}"))).unwrap_err().code(),
+            KeyRing::parse(&text(&format!("a:{twice},a:{twice}")))
+                .unwrap_err()
+                .code(),
             "invalid"
         );
     }

@@ -271,7 +271,13 @@ mod tests {
         assert_ne!(one, two, "every envelope has its own nonce");
         assert_eq!(sealer.open(context, &one).unwrap().expose_secret(), b"secret");
         assert_eq!(Sealer::key_id(&one).unwrap(), &*sealer.current_key_id().unwrap());
-        assert!(sealer.open(context, &sealer.seal(context, b"").unwrap()).unwrap().expose_secret().is_empty());
+        assert!(
+            sealer
+                .open(context, &sealer.seal(context, b"").unwrap())
+                .unwrap()
+                .expose_secret()
+                .is_empty()
+        );
     }
 
     #[test]

@@ -218,9 +218,7 @@ impl Vault {
         let epoch = row.value.epoch;
         let clear = self.clear(key, row)?;
         let version = row.version.next();
-        let envelope = self
-            .sealer
-            .seal(context(key, epoch, version), clear.expose_secret())?;
+        let envelope = self.sealer.seal(context(key, epoch, version), clear.expose_secret())?;
         let proof = self.sealer.open(context(key, epoch, version), &envelope)?;
         if proof.expose_secret() != clear.expose_secret() {
             return Err(Error::new(StorageFault::Corrupt, "credential.rotate"));

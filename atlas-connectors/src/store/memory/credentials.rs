@@ -135,7 +135,11 @@ impl CredentialStore for MemoryStore {
         let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
         Ok(rows
             .range((begin, Bound::Unbounded))
-            .filter(|(_, row)| row.sealed.as_ref().is_some_and(|sealed| &*sealed.value.key_id != key_id))
+            .filter(|(_, row)| {
+                row.sealed
+                    .as_ref()
+                    .is_some_and(|sealed| &*sealed.value.key_id != key_id)
+            })
             .map(|(key, _)| key.clone())
             .take(limit)
             .collect())

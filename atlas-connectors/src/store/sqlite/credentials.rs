@@ -7,6 +7,8 @@ use rusqlite::{OptionalExtension as _, Transaction, named_params};
 
 use super::SqliteStore;
 use super::base::Fault;
+use super::values::Unsigned;
+use crate::clock::Timestamp;
 use crate::credential::{CredentialKey, CredentialStore, Fence, SealedCredential, Versioned};
 use crate::error::{Error, ErrorKind, Result, StorageFault};
 use crate::ids::{Epoch, HolderId, Version};
@@ -26,11 +28,11 @@ impl CredentialStore for SqliteStore {
                     |row| {
                         Ok(Versioned {
                             value: SealedCredential {
-                                epoch: Epoch::new(row.get("epoch")?),
+                                epoch: row.get("epoch")?,
                                 key_id: row.get("key_id")?,
                                 envelope: row.get("envelope")?,
                             },
-                            version: Version::new(row.get("version")?),
+                            version: row.get("version")?,
                         })
                     },
                 )
@@ -73,7 +75,7 @@ impl CredentialStore for SqliteStore {
             )?;
             statement.execute(named_params! {
                 ":tenant": key.tenant.as_str(), ":connection": key.connection.as_str(), ":field": key.field,
-                ":epoch": new.epoch.get(), ":version": version.get(),
+                ":epoch": new.epoch, ":version": version,
                 ":key_id": new.key_id, ":envelope": new.envelope,
             })?;
             Ok(version)
@@ -101,7 +103,7 @@ impl CredentialStore for SqliteStore {
             )?;
             statement.execute(named_params! {
                 ":tenant": key.tenant.as_str(), ":connection": key.connection.as_str(), ":field": key.field,
-                ":epoch": oldest.max(epoch).get(),
+                ":epoch": oldest.max(epoch),
             })?;
             Ok(())
         })
@@ -115,7 +117,7 @@ impl CredentialStore for SqliteStore {
             // Read under the write lock: waiting for it must not make another's lease look older than it is.
             let now = clock.now();
             let row = Row::find(transaction, &key)?.unwrap_or_default();
-            if row.is_leased_at(now.unix_millis()) {
+            if row.is_leased_at(now) {
                 return Ok(None);
             }
             let number = row.fence.saturating_add(1);
@@ -128,8 +130,8 @@ impl CredentialStore for SqliteStore {
             )?;
             statement.execute(named_params! {
                 ":tenant": key.tenant.as_str(), ":connection": key.connection.as_str(), ":field": key.field,
-                ":fence": number, ":holder": holder.as_str(),
-                ":from": now.unix_millis(), ":until": now.after(ttl).unix_millis(),
+                ":fence": Unsigned(number), ":holder": holder.as_str(),
+                ":from": now, ":until": now.after(ttl),
             })?;
             Ok(Some(Fence { key, holder, number }))
         })
@@ -145,7 +147,7 @@ impl CredentialStore for SqliteStore {
             )?;
             statement.execute(named_params! {
                 ":tenant": fence.key.tenant.as_str(), ":connection": fence.key.connection.as_str(),
-                ":field": fence.key.field, ":fence": fence.number, ":holder": fence.holder.as_str(),
+                ":field": fence.key.field, ":fence": Unsigned(fence.number), ":holder": fence.holder.as_str(),
             })?;
             Ok(())
         })
@@ -198,7 +200,7 @@ struct Row {
     version: Version,
     fence: u64,
     holder: Option<String>,
-    lease: Option<(i64, i64)>,
+    lease: Option<(Timestamp, Timestamp)>,
 }
 
 impl Row {
@@ -211,11 +213,12 @@ impl Row {
             .query_row(
                 named_params! { ":tenant": key.tenant.as_str(), ":connection": key.connection.as_str(), ":field": key.field },
                 |row| {
-                    let (from, until): (Option<i64>, Option<i64>) = (row.get("lease_from")?, row.get("lease_until")?);
+                    let (from, until): (Option<Timestamp>, Option<Timestamp>) =
+                        (row.get("lease_from")?, row.get("lease_until")?);
                     Ok(Self {
-                        epoch: Epoch::new(row.get("epoch")?),
-                        version: Version::new(row.get("version")?),
-                        fence: row.get("fence")?,
+                        epoch: row.get("epoch")?,
+                        version: row.get("version")?,
+                        fence: row.get::<_, Unsigned>("fence")?.0,
                         holder: row.get("holder")?,
                         lease: from.zip(until),
                     })
@@ -228,10 +231,8 @@ impl Row {
     /// Processes share nothing but the wall clock, and it jumps. Forwards, a lease ends early and its holder is fenced
     /// off. Back, it would last as long as the jump: so one that seems to have been taken more than its own length from
     /// now is over.
-    fn is_leased_at(&self, now: i64) -> bool {
-        self.lease.is_some_and(|(from, until)| {
-            let length = until.saturating_sub(from);
-            now < until && from.saturating_sub(now) <= length
-        })
+    fn is_leased_at(&self, now: Timestamp) -> bool {
+        self.lease
+            .is_some_and(|(from, until)| now < until && from.since(now) <= until.since(from))
     }
 }

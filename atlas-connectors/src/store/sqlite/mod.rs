@@ -3,5 +3,6 @@
 mod base;
 mod credentials;
 mod migrations;
+mod values;
 
 pub use base::SqliteStore;
