@@ -1,1 +1,20 @@
-//! To be filled.
+//! Gmail for the Atlas connector SDK.
+#![forbid(unsafe_code)]
+
+pub mod base64;
+mod endpoints;
+mod quota;
+pub mod scopes;
+pub mod wire;
+
+pub use endpoints::Endpoints;
+pub use quota::{CONCURRENCY, Quota, Tariff};
+pub use scopes::{ScopeReport, Workflow};
+
+/// The provider's stable name in code, spans and errors.
+pub const PROVIDER: &str = "gmail";
+
+/// The provider's name as an id.
+pub fn provider() -> atlas_connectors::ProviderId {
+    PROVIDER.into()
+}
