@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 pub mod base64;
+mod classify;
 mod endpoints;
 mod quota;
 pub mod scopes;
 pub mod wire;
 
+pub use classify::GmailErrors;
 pub use endpoints::Endpoints;
 pub use quota::{CONCURRENCY, Quota, Tariff};
 pub use scopes::{ScopeReport, Workflow};

@@ -158,8 +158,11 @@ impl MessageResource {
     /// [`ErrorKind::SchemaMismatch`] without `raw`, [`BadPayload::Syntax`] if it is not base64.
     pub fn raw_bytes(&self) -> Result<Vec<u8>> {
         let raw = self.raw.as_deref().ok_or_else(|| missing("raw"))?;
-        crate::base64::decode(raw)
-            .map_err(|error| failed(BadPayload::Syntax).with_context("field", "raw").with_source(error))
+        crate::base64::decode(raw).map_err(|error| {
+            failed(BadPayload::Syntax)
+                .with_context("field", "raw")
+                .with_source(error)
+        })
     }
 
     /// The first header of this name, compared without case.
@@ -203,7 +206,10 @@ pub struct Part {
 impl Part {
     /// The first header of this name, compared without case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+        let found = self
+            .headers
+            .iter()
+            .find(|header| header.name.eq_ignore_ascii_case(name));
         found.map(|header| header.value.as_str())
     }
 
@@ -260,7 +266,9 @@ pub struct PartBody {
 
 impl fmt::Debug for PartBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PartBody").field("size", &self.size).finish_non_exhaustive()
+        f.debug_struct("PartBody")
+            .field("size", &self.size)
+            .finish_non_exhaustive()
     }
 }
 

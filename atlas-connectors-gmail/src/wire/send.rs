@@ -51,12 +51,36 @@ pub(crate) fn begin_resumable(api: &Api, target: &Target<'_>, size: usize, threa
     let mut url = api.upload_url(target.method, target.segments)?;
     url.query_pairs_mut().append_pair("uploadType", "resumable");
     let mut call = match target.method {
-        Method::MessagesSend => api.json(target.method, target.verb.clone(), &url, &Resource { raw: None, thread_id: thread }),
-        _ => api.json(target.method, target.verb.clone(), &url, &Draft { message: Resource { raw: None, thread_id: thread } }),
+        Method::MessagesSend => api.json(
+            target.method,
+            target.verb.clone(),
+            &url,
+            &Resource {
+                raw: None,
+                thread_id: thread,
+            },
+        ),
+        _ => api.json(
+            target.method,
+            target.verb.clone(),
+            &url,
+            &Draft {
+                message: Resource {
+                    raw: None,
+                    thread_id: thread,
+                },
+            },
+        ),
     }?;
     let headers = call.request.headers_mut();
-    headers.insert(HeaderName::from_static("x-upload-content-type"), HeaderValue::from_static(RFC822));
-    headers.insert(HeaderName::from_static("x-upload-content-length"), HeaderValue::from(size));
+    headers.insert(
+        HeaderName::from_static("x-upload-content-type"),
+        HeaderValue::from_static(RFC822),
+    );
+    headers.insert(
+        HeaderName::from_static("x-upload-content-length"),
+        HeaderValue::from(size),
+    );
     Ok(call)
 }
 
@@ -136,7 +160,13 @@ fn media(api: &Api, target: &Target<'_>, raw: &[u8]) -> Result<Call> {
     let mut url = api.upload_url(target.method, target.segments)?;
     url.query_pairs_mut().append_pair("uploadType", "media");
     let content_type = Some(HeaderValue::from_static(RFC822));
-    api.call(target.method, target.verb.clone(), &url, content_type, Bytes::copy_from_slice(raw))
+    api.call(
+        target.method,
+        target.verb.clone(),
+        &url,
+        content_type,
+        Bytes::copy_from_slice(raw),
+    )
 }
 
 fn multipart(api: &Api, target: &Target<'_>, raw: &[u8], thread_id: Option<&ThreadId>) -> Result<Call> {
@@ -158,7 +188,13 @@ fn multipart(api: &Api, target: &Target<'_>, raw: &[u8], thread_id: Option<&Thre
     body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
     let content_type = HeaderValue::try_from(format!("multipart/related; boundary={boundary}"))
         .map_err(|_| invalid(target.method, "body", "has no boundary"))?;
-    api.call(target.method, target.verb.clone(), &url, Some(content_type), body.into())
+    api.call(
+        target.method,
+        target.verb.clone(),
+        &url,
+        Some(content_type),
+        body.into(),
+    )
 }
 
 /// A boundary that does not occur in the mail: made from the mail's own digest, so that the request stays a pure

@@ -82,7 +82,11 @@ pub fn get(api: &Api, id: &ThreadId, format: Format, headers: &[&str]) -> Result
         Method::ThreadsGetMetadata
     };
     if format == Format::Raw {
-        return Err(crate::wire::request::invalid(method, "format", "threads have no raw form"));
+        return Err(crate::wire::request::invalid(
+            method,
+            "format",
+            "threads have no raw form",
+        ));
     }
     let mut url = api.url(method, &["threads", id.as_str()])?;
     {
