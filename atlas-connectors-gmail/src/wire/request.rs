@@ -97,7 +97,7 @@ pub(crate) fn invalid(method: Method, what: &'static str, why: &'static str) -> 
 fn join(root: &Url, prefix: &[&str], segments: &[&str], method: Method) -> Result<Url> {
     // An empty or dotted segment would name another resource: `messages/` is the list.
     let strange = |segment: &&str| segment.is_empty() || segment.chars().all(|c| c == '.');
-    if segments.iter().any(|segment| strange(segment)) {
+    if segments.iter().any(strange) {
         return Err(invalid(method, "id", "empty or made of dots"));
     }
     let mut url = root.clone();
