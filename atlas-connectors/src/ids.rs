@@ -104,6 +104,10 @@ text_id! {
     /// A draft within one mailbox.
     DraftId
 }
+text_id! {
+    /// A company, database or client within one ERP.
+    CompanyId
+}
 
 impl ConnectionId {
     /// A fresh random id (128 bits, hexadecimal).

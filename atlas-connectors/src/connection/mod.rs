@@ -1,7 +1,22 @@
 //! Connections: one provider account of one tenant, with an id that survives reconnects and an epoch that each raises.
+//!
+//! A [`Connection`] is a row: who it belongs to, what it is used for, and a [`Status`] that only [`next`] moves. What an
+//! operator sees of it is a [`ConnectionSummary`].
 
 mod identity;
+mod machine;
+mod progress;
 mod reference;
+mod row;
+mod status;
+mod store;
+mod summary;
 
 pub use identity::Identity;
+pub use machine::{ConnectionEvent, IllegalTransition, next};
+pub use progress::{DisconnectProgress, RevokeOutcome};
 pub use reference::ConnectionRef;
+pub use row::{Connection, GrantOwner};
+pub use status::{CompanyChoice, Pause, Proof, ProofKind, Reason, Status};
+pub use store::ConnectionStore;
+pub use summary::{ConnectionAction, ConnectionSummary};

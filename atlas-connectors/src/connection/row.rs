@@ -1,0 +1,99 @@
+//! One stored connection.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::connection::{ConnectionRef, DisconnectProgress, Identity, Proof, Status};
+use crate::oauth::{ClientId, ScopeSet, Workflow};
+
+/// Everything that is kept about a connection except its secrets.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Connection {
+    /// Tenant, id, present epoch and provider.
+    pub reference: ConnectionRef,
+    /// Who it belongs to, pinned at the first sign-in.
+    pub identity: Option<Identity>,
+    /// The OAuth client that its grant was issued to, where it has one.
+    pub client: Option<ClientId>,
+    /// What it is used for, in order, without repeats.
+    pub workflows: Vec<Workflow>,
+    /// What the provider granted, in the provider's long spelling.
+    pub granted: ScopeSet,
+    /// Its state.
+    pub status: Status,
+    /// Since when it is in this state.
+    pub status_since: Timestamp,
+    /// What last showed that it works.
+    pub last_proof: Option<Proof>,
+    /// When a sync last ran to its end.
+    pub last_sync: Option<Timestamp>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// How far the newest disconnect has come; `None` once a sign-in followed.
+    pub disconnect: Option<DisconnectProgress>,
+}
+
+impl Connection {
+    /// A connection that nobody has signed in to yet.
+    pub fn new(reference: ConnectionRef, created: Timestamp) -> Self {
+        Self {
+            reference,
+            identity: None,
+            client: None,
+            workflows: Vec::new(),
+            granted: ScopeSet::new(),
+            status: Status::Disconnected,
+            status_since: created,
+            last_proof: None,
+            last_sync: None,
+            created,
+            disconnect: None,
+        }
+    }
+
+    /// The grant that its credential is part of, where it holds one: what a provider revokes as a whole.
+    pub fn grant(&self) -> Option<GrantOwner> {
+        let holds = !matches!(self.status, Status::Disconnected);
+        match (&self.client, &self.identity) {
+            (Some(client), Some(identity)) if holds => Some(GrantOwner {
+                provider: self.reference.provider.clone(),
+                client: client.clone(),
+                subject: identity.subject.clone(),
+            }),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("reference", &self.reference)
+            .field("identity", &self.identity)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One person's whole grant to one OAuth client. Google revokes it as one, whichever token is named (`gmail.md`, section 1).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct GrantOwner {
+    /// The provider.
+    pub provider: crate::ids::ProviderId,
+    /// The OAuth client.
+    pub client: ClientId,
+    /// The provider's subject.
+    pub subject: String,
+}
+
+impl fmt::Debug for GrantOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrantOwner")
+            .field("provider", &self.provider)
+            .field("subject", &crate::error::Masked::new(&self.subject))
+            .finish_non_exhaustive()
+    }
+}
