@@ -20,7 +20,7 @@ pub use clock::{Clock, ParseTimestampError, SystemClock, Timestamp};
 pub use connection::{ConnectionRef, Identity};
 pub use error::{Error, ErrorKind, OAuthError, Result};
 pub use ids::{
-    ActorId, CompanyId, ConnectionId, CorrelationId, DraftId, Epoch, HolderId, IntentId, LabelId, MessageId, ProviderId,
-    SessionId, TenantId, ThreadId, Version,
+    ActorId, CompanyId, ConnectionId, CorrelationId, DraftId, Epoch, HolderId, IntentId, LabelId, MessageId,
+    ProviderId, SessionId, TenantId, ThreadId, Version,
 };
 pub use page::{Page, PageToken};

@@ -173,7 +173,9 @@ pub fn next(status: &Status, event: &ConnectionEvent) -> Result<Status, IllegalT
         (Status::Disconnected, _) => illegal(),
 
         // A grant that has ended stays so: what work in flight still reports changes nothing.
-        (Status::Revoked { .. }, E::GrantEnded(_) | E::Proven(_) | E::SignInNeeded(_) | E::Failed { .. }) => unchanged(),
+        (Status::Revoked { .. }, E::GrantEnded(_) | E::Proven(_) | E::SignInNeeded(_) | E::Failed { .. }) => {
+            unchanged()
+        }
         (Status::Revoked { .. }, _) => illegal(),
         (_, E::GrantEnded(reason)) => Ok(Status::Revoked { reason: reason.clone() }),
 
@@ -222,9 +224,10 @@ pub fn next(status: &Status, event: &ConnectionEvent) -> Result<Status, IllegalT
         }
         (_, E::CompanySelected(_)) => illegal(),
 
-        (Status::Paused(Pause::SignIn { .. } | Pause::ByHost | Pause::SelectCompany { .. }), E::CatalogUnfit { .. }) => {
-            unchanged()
-        }
+        (
+            Status::Paused(Pause::SignIn { .. } | Pause::ByHost | Pause::SelectCompany { .. }),
+            E::CatalogUnfit { .. },
+        ) => unchanged(),
         (_, E::CatalogUnfit { company, missing }) => Ok(Status::Paused(Pause::CatalogCheck {
             company: company.clone(),
             missing: missing.clone(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::connections::Connections;
 use super::credentials::Credentials;
 use crate::clock::{Clock, SystemClock};
 
@@ -10,6 +11,7 @@ use crate::clock::{Clock, SystemClock};
 pub struct MemoryStore {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) credentials: Credentials,
+    pub(super) connections: Connections,
 }
 
 impl MemoryStore {
@@ -23,6 +25,7 @@ impl MemoryStore {
         Self {
             clock,
             credentials: Credentials::default(),
+            connections: Connections::default(),
         }
     }
 }

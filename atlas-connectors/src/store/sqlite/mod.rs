@@ -1,6 +1,7 @@
 //! Everything in one SQLite file that many processes may share, one file a concern.
 
 mod base;
+mod connections;
 mod credentials;
 mod migrations;
 mod values;
