@@ -108,7 +108,7 @@ pub trait OAuthProvider: fmt::Debug + Send + Sync + 'static {
     /// Whether an id token of this issuer may be accepted, given its claims. A provider with one issuer for each
     /// organization compares `tid` here.
     fn accepts_issuer(&self, claims: &IdClaims) -> bool {
-        self.token_issuers().iter().any(|issuer| *issuer == claims.issuer)
+        self.token_issuers().contains(&claims.issuer)
     }
 
     /// Who the id token speaks of.
