@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-use crate::oauth::ScopeSet;
+use crate::error::OperationClass;
+use crate::oauth::{Scope, ScopeSet};
 
 /// One request with everything the pipeline must know about it. Built by pure functions, sent by [`crate::http::Client`].
 #[derive(Clone)]
@@ -16,6 +17,8 @@ pub struct Call {
     pub operation: &'static str,
     /// Whether it may be repeated.
     pub class: CallClass,
+    /// What kind of work it is, for errors and for pauses that concern sending only.
+    pub work: OperationClass,
     /// The request, without its authorization header.
     pub request: http::Request<Bytes>,
     /// Which credential it carries.
@@ -24,6 +27,8 @@ pub struct Call {
     pub cost: u32,
     /// Scopes of which at least one must be granted; empty where none is needed.
     pub any_scope: ScopeSet,
+    /// The scope to name as missing when none of `any_scope` is granted; `None` names them all. Set it to the narrowest.
+    pub scope_to_ask: Option<Scope>,
     /// Overall time for all tries; `None` takes the client's setting.
     pub deadline: Option<Duration>,
     /// Cap on the decompressed body in bytes; `None` takes the client's setting.
@@ -33,22 +38,29 @@ pub struct Call {
 impl Call {
     /// A read with the connection's bearer token.
     pub fn read(operation: &'static str, request: http::Request<Bytes>) -> Self {
-        Self::new(operation, CallClass::Read, request)
+        Self::new(operation, CallClass::Read, OperationClass::Read, request)
     }
 
     /// An effect with the connection's bearer token: sent at most once by the pipeline, whatever happens.
     pub fn effect(operation: &'static str, request: http::Request<Bytes>) -> Self {
-        Self::new(operation, CallClass::Effect, request)
+        Self::new(operation, CallClass::Effect, OperationClass::Write, request)
     }
 
-    fn new(operation: &'static str, class: CallClass, request: http::Request<Bytes>) -> Self {
+    /// An effect that sends mail: as [`Call::effect`], and it also keeps the account's pause of sending.
+    pub fn sending(operation: &'static str, request: http::Request<Bytes>) -> Self {
+        Self::new(operation, CallClass::Effect, OperationClass::Send, request)
+    }
+
+    fn new(operation: &'static str, class: CallClass, work: OperationClass, request: http::Request<Bytes>) -> Self {
         Self {
             operation,
             class,
+            work,
             request,
             auth: Auth::Bearer,
             cost: 0,
             any_scope: ScopeSet::new(),
+            scope_to_ask: None,
             deadline: None,
             max_body: None,
         }
@@ -65,6 +77,13 @@ impl Call {
     #[must_use]
     pub fn with_any_scope(mut self, scopes: ScopeSet) -> Self {
         self.any_scope = scopes;
+        self
+    }
+
+    /// Sets the scope to name as missing when none of them is granted.
+    #[must_use]
+    pub fn with_scope_to_ask(mut self, scope: Scope) -> Self {
+        self.scope_to_ask = Some(scope);
         self
     }
 
