@@ -6,20 +6,24 @@
 
 mod codec;
 mod events;
+mod flight;
 mod grant;
 mod key;
 mod kind;
 mod refresh;
+mod refreshing_token;
 mod seal;
 mod store;
 mod token;
+mod token_cache;
 mod vault;
 
 pub use events::GrantEvents;
 pub use grant::{EndedGrant, OAuthGrant, RefreshedGrant};
 pub use key::{KeyProvider, KeyRing, SealingKey};
 pub use kind::{ApiKey, Basic, ClientCertificate, ClientCredentials, Credential};
-pub use refresh::Refresh;
+pub use refresh::{Refresh, RefreshSettings};
+pub use refreshing_token::{RefreshingToken, RefreshingTokenBuilder};
 pub use seal::{SealContext, Sealer};
 pub use store::{CredentialKey, CredentialStore, Fence, SealedCredential, Versioned};
 pub use token::{AccessToken, TokenSource};

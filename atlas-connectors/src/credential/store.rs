@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::connection::ConnectionRef;
 use crate::error::Result;
 use crate::ids::{ConnectionId, Epoch, HolderId, TenantId, Version};
 
@@ -18,6 +19,22 @@ pub struct CredentialKey {
     pub connection: ConnectionId,
     /// Which of the connection's secrets: `oauth`, `api_key`, `client_certificate`.
     pub field: Box<str>,
+}
+
+impl CredentialKey {
+    /// The key of a connection's OAuth grant.
+    pub fn oauth(connection: &ConnectionRef) -> Self {
+        Self::of(connection, "oauth")
+    }
+
+    /// The key of another of its secrets.
+    pub fn of(connection: &ConnectionRef, field: &str) -> Self {
+        Self {
+            tenant: connection.tenant.clone(),
+            connection: connection.connection.clone(),
+            field: field.into(),
+        }
+    }
 }
 
 /// A sealed envelope and the epoch it belongs to. The store sees no clear text.

@@ -26,5 +26,5 @@ pub use retry::{Jitter, RetryPolicy, SystemJitter};
 pub use retry_after::{LONGEST_PAUSE, clamp_retry, parse_retry_after, retry_after};
 pub use stream::ByteStream;
 pub use transport::HttpTransport;
-#[cfg(feature = "testkit")]
+#[cfg(any(test, feature = "testkit"))]
 pub(crate) use transport::collect;
