@@ -1,0 +1,10 @@
+//! Building mail: fields are checked first, then written once; what leaves is what was written.
+
+mod builder;
+mod check;
+mod error;
+mod reply;
+mod write;
+
+pub use builder::{NewAttachment, OutgoingBuilder};
+pub use error::{BuildError, Field, Injection};
