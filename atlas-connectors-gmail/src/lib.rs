@@ -1,7 +1,9 @@
 //! Gmail for the Atlas connector SDK.
 #![forbid(unsafe_code)]
 
+mod attachment;
 pub mod base64;
+pub mod batch;
 mod classify;
 mod endpoints;
 mod quota;
