@@ -159,7 +159,10 @@ fn parse_part(part: &[u8]) -> Option<(usize, Response)> {
 }
 
 fn cut_head(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let crlf = text.windows(4).position(|window| window == b"\r\n\r\n").map(|at| (at, 4));
+    let crlf = text
+        .windows(4)
+        .position(|window| window == b"\r\n\r\n")
+        .map(|at| (at, 4));
     let lf = text.windows(2).position(|window| window == b"\n\n").map(|at| (at, 2));
     let (at, width) = match (crlf, lf) {
         (Some(crlf), Some(lf)) if lf.0 < crlf.0 => lf,
@@ -186,9 +189,9 @@ fn local(kind: impl Into<ErrorKind>) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Endpoints;
     use crate::quota::Tariff;
     use crate::wire::{labels, messages};
-    use crate::Endpoints;
 
     fn api() -> Api {
         Api::new(Endpoints::google().unwrap(), Tariff::default())
@@ -266,7 +269,12 @@ mod tests {
 
     #[test]
     fn a_cut_answer_loses_the_cut_parts_only() {
-        let whole = [part("0", "200 OK", "{}"), part("1", "200 OK", r#"{"id":"x"}"#), "--batch_x--".into()].concat();
+        let whole = [
+            part("0", "200 OK", "{}"),
+            part("1", "200 OK", r#"{"id":"x"}"#),
+            "--batch_x--".into(),
+        ]
+        .concat();
         for cut in 0..whole.len() {
             let outcomes = split(&calls(2), &answer(MIXED, &whole[..cut]), NOW).unwrap();
             assert_eq!(outcomes.len(), 2);

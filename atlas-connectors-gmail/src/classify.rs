@@ -3,21 +3,16 @@
 //! Source: `gmail.md`, section 7. Free text is read in two ways only, and never copied: to tell apart what status and
 //! reason leave open, by fixed sentences, and to find the time before which Gmail wants no further request.
 
-use std::time::Duration;
-
 use atlas_connectors::Timestamp;
 use atlas_connectors::error::{
     Denier, Error, ErrorKind, FieldFault, OAuthError, OperationClass, ProviderCode, ThrottleScope,
 };
-use atlas_connectors::http::{Classify, Failure};
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use atlas_connectors::http::{Classify, Failure, parse_retry_after, retry_after};
+use http::header::WWW_AUTHENTICATE;
 use serde::Deserialize;
 
 use crate::scopes;
 use crate::wire::Method;
-
-/// Furthest moment a provider may send us to. A limit on sending may last hours, so a day is believed and no more.
-const FURTHEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The table for `gmail.googleapis.com`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -247,24 +242,16 @@ impl Answer {
         }
     }
 
-    /// The later of the time in the text and the time in the header, not before now and not after [`FURTHEST`].
+    /// The later of the time in the text and the time in the header. A time that is over says nothing.
     fn until(&self, failure: &Failure<'_>) -> Option<Timestamp> {
         let in_text = self
             .message
             .split_once("Retry after ")
             .and_then(|(_, rest)| rest.split_ascii_whitespace().next())
-            .and_then(|time| time.trim_end_matches('.').parse::<Timestamp>().ok());
-        let in_header = retry_after(failure);
-        let until = in_text.max(in_header)?;
-        (until > failure.now).then(|| until.min(failure.now.after(FURTHEST)))
+            .and_then(|time| parse_retry_after(time, failure.now));
+        let in_header = retry_after(failure.headers, failure.now);
+        in_text.max(in_header).filter(|until| *until > failure.now)
     }
-}
-
-/// The header `Retry-After` in seconds. Gmail sends none today; its front end may.
-fn retry_after(failure: &Failure<'_>) -> Option<Timestamp> {
-    let value = failure.headers.get(RETRY_AFTER)?.to_str().ok()?;
-    let seconds: u64 = value.trim().parse().ok()?;
-    Some(failure.now.after(Duration::from_secs(seconds)))
 }
 
 fn insufficient_scope(failure: &Failure<'_>) -> bool {

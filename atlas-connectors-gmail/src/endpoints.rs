@@ -1,7 +1,7 @@
 //! Where Google lives: every address is a setting, because emulators, mocks and private proxies use others.
 
 use atlas_connectors::error::ErrorKind;
-use atlas_connectors::{Error, Result};
+use atlas_connectors::{Error, Result, oauth};
 use serde::Deserialize;
 use url::Url;
 
@@ -13,18 +13,10 @@ pub struct Endpoints {
     pub api: Url,
     /// The batch endpoint.
     pub batch: Url,
-    /// The authorization (consent) page.
-    pub authorize: Url,
-    /// The token endpoint.
-    pub token: Url,
-    /// The revocation endpoint.
-    pub revoke: Url,
+    /// The addresses of sign-in: consent page, tokens, revocation, signing keys, issuer.
+    pub oauth: oauth::Endpoints,
     /// The OpenID Connect userinfo endpoint.
     pub userinfo: Url,
-    /// Google's signing keys, for id tokens and for Pub/Sub pushes.
-    pub jwks: Url,
-    /// The issuer named in id tokens and in the callback.
-    pub issuer: String,
 }
 
 /// The fields of an OpenID Connect discovery document that we read.
@@ -47,12 +39,14 @@ impl Endpoints {
         Ok(Self {
             api: address("https://gmail.googleapis.com/")?,
             batch: address("https://gmail.googleapis.com/batch/gmail/v1")?,
-            authorize: address("https://accounts.google.com/o/oauth2/v2/auth")?,
-            token: address("https://oauth2.googleapis.com/token")?,
-            revoke: address("https://oauth2.googleapis.com/revoke")?,
+            oauth: oauth::Endpoints::new(
+                "https://accounts.google.com",
+                address("https://accounts.google.com/o/oauth2/v2/auth")?,
+                address("https://oauth2.googleapis.com/token")?,
+            )
+            .with_revoke(address("https://oauth2.googleapis.com/revoke")?)
+            .with_jwks(address("https://www.googleapis.com/oauth2/v3/certs")?),
             userinfo: address("https://openidconnect.googleapis.com/v1/userinfo")?,
-            jwks: address("https://www.googleapis.com/oauth2/v3/certs")?,
-            issuer: "https://accounts.google.com".to_owned(),
         })
     }
 
@@ -68,12 +62,14 @@ impl Endpoints {
         Ok(Self {
             api: under(base, "")?,
             batch: under(base, "batch/gmail/v1")?,
-            authorize: under(base, "o/oauth2/v2/auth")?,
-            token: under(base, "token")?,
-            revoke: under(base, "revoke")?,
+            oauth: oauth::Endpoints::new(
+                base.as_str().trim_end_matches('/'),
+                under(base, "o/oauth2/v2/auth")?,
+                under(base, "token")?,
+            )
+            .with_revoke(under(base, "revoke")?)
+            .with_jwks(under(base, "oauth2/v3/certs")?),
             userinfo: under(base, "v1/userinfo")?,
-            jwks: under(base, "oauth2/v3/certs")?,
-            issuer: base.as_str().trim_end_matches('/').to_owned(),
         })
     }
 
@@ -94,12 +90,14 @@ impl Endpoints {
             )
         })?;
         Ok(Self {
-            authorize: discovery.authorization_endpoint,
-            token: discovery.token_endpoint,
-            revoke: discovery.revocation_endpoint,
+            oauth: oauth::Endpoints::new(
+                discovery.issuer,
+                discovery.authorization_endpoint,
+                discovery.token_endpoint,
+            )
+            .with_revoke(discovery.revocation_endpoint)
+            .with_jwks(discovery.jwks_uri),
             userinfo: discovery.userinfo_endpoint,
-            jwks: discovery.jwks_uri,
-            issuer: discovery.issuer,
             ..Self::at(api)?
         })
     }
@@ -136,7 +134,7 @@ mod tests {
     fn googles_addresses_parse() {
         let google = Endpoints::google().unwrap();
         assert_eq!(google.api.as_str(), "https://gmail.googleapis.com/");
-        assert_eq!(google.token.as_str(), "https://oauth2.googleapis.com/token");
+        assert_eq!(google.oauth.token.as_str(), "https://oauth2.googleapis.com/token");
     }
 
     #[test]
@@ -144,7 +142,7 @@ mod tests {
         let all = Endpoints::at(&Url::parse("http://127.0.0.1:9/google").unwrap()).unwrap();
         assert_eq!(all.api.as_str(), "http://127.0.0.1:9/google/");
         assert_eq!(all.batch.as_str(), "http://127.0.0.1:9/google/batch/gmail/v1");
-        assert_eq!(all.issuer, "http://127.0.0.1:9/google");
+        assert_eq!(all.oauth.issuer, "http://127.0.0.1:9/google");
     }
 
     #[test]
@@ -158,7 +156,7 @@ mod tests {
             "jwks_uri":"http://127.0.0.1:14002/oauth2/v3/certs"}"#;
         let base = Url::parse("http://127.0.0.1:14002").unwrap();
         let found = Endpoints::from_discovery(&base, document).unwrap();
-        assert_eq!(found.token.path(), "/oauth2/token");
+        assert_eq!(found.oauth.token.path(), "/oauth2/token");
         assert_eq!(found.api.as_str(), "http://127.0.0.1:14002/");
         assert!(Endpoints::from_discovery(&base, b"{}").is_err());
         assert!(Endpoints::at(&Url::parse("mailto:a@b").unwrap()).is_err());

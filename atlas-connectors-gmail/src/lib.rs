@@ -5,15 +5,16 @@ mod attachment;
 pub mod base64;
 pub mod batch;
 mod classify;
+mod dialect;
 mod endpoints;
 mod quota;
 pub mod scopes;
 pub mod wire;
 
 pub use classify::GmailErrors;
+pub use dialect::GoogleOAuth;
 pub use endpoints::Endpoints;
-pub use quota::{CONCURRENCY, Quota, Tariff};
-pub use scopes::{ScopeReport, Workflow};
+pub use quota::{CONCURRENCY, Tariff};
 
 /// The provider's stable name in code, spans and errors.
 pub const PROVIDER: &str = "gmail";

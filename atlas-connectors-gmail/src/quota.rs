@@ -1,7 +1,7 @@
 //! What Gmail charges and how much it allows. Source: `gmail.md`, section 6 (Google's usage limits page after the change
 //! of 2026-05-01). The Cloud console of the project is authoritative; every number can be set.
 
-use std::num::NonZeroU32;
+use atlas_connectors::http::Quota;
 
 use crate::wire::Method;
 
@@ -47,69 +47,23 @@ impl Tariff {
     }
 
     /// Units a user may spend in a minute over all programs of one project.
-    pub const fn units_per_minute(self) -> NonZeroU32 {
+    pub const fn units_per_minute(self) -> u32 {
         match self {
-            Self::Before2026May => UNITS_BEFORE,
-            Self::Since2026May => UNITS_SINCE,
+            Self::Before2026May => 15_000,
+            Self::Since2026May => 6_000,
         }
     }
-}
 
-const UNITS_BEFORE: NonZeroU32 = match NonZeroU32::new(15_000) {
-    Some(units) => units,
-    None => NonZeroU32::MIN,
-};
-const UNITS_SINCE: NonZeroU32 = match NonZeroU32::new(6_000) {
-    Some(units) => units,
-    None => NonZeroU32::MIN,
-};
+    /// The governor's settings for one account at the documented limits. Set fewer units where other programs of the same
+    /// project share the account.
+    pub const fn quota(self) -> Quota {
+        Quota::per_minute(self.units_per_minute()).with_concurrency(CONCURRENCY)
+    }
+}
 
 /// Requests of one user at a time that people report as safe; the limit itself is not published, and it is shared
 /// with phones and web pages of the same mailbox.
 pub const CONCURRENCY: u32 = 10;
-
-/// The governor's settings for one account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Quota {
-    /// The price list.
-    pub tariff: Tariff,
-    /// Units a minute for this account; less than the tariff's number when other programs share the account.
-    pub units_per_minute: NonZeroU32,
-    /// Requests at a time.
-    pub concurrency: u32,
-}
-
-impl Quota {
-    /// The documented limits of a tariff.
-    pub const fn of(tariff: Tariff) -> Self {
-        Self {
-            tariff,
-            units_per_minute: tariff.units_per_minute(),
-            concurrency: CONCURRENCY,
-        }
-    }
-
-    /// Allows another number of units a minute.
-    #[must_use]
-    pub const fn with_units_per_minute(mut self, units: NonZeroU32) -> Self {
-        self.units_per_minute = units;
-        self
-    }
-
-    /// Allows another number of requests at a time; 0 counts as 1.
-    #[must_use]
-    pub const fn with_concurrency(mut self, requests: u32) -> Self {
-        self.concurrency = if requests == 0 { 1 } else { requests };
-        self
-    }
-}
-
-impl Default for Quota {
-    fn default() -> Self {
-        Self::of(Tariff::default())
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -147,8 +101,8 @@ mod tests {
 
     #[test]
     fn the_default_is_the_stricter_list() {
-        assert_eq!(Quota::default().units_per_minute.get(), 6_000);
-        assert_eq!(Quota::of(Tariff::Before2026May).units_per_minute.get(), 15_000);
-        assert_eq!(Quota::default().with_concurrency(0).concurrency, 1);
+        assert_eq!(Tariff::default().quota().units_per_minute, Some(6_000));
+        assert_eq!(Tariff::Before2026May.quota().units_per_minute, Some(15_000));
+        assert_eq!(Tariff::default().quota().concurrency, 10);
     }
 }

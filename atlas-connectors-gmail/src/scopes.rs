@@ -3,7 +3,7 @@
 //! Source: `gmail.md`, section 5, and the Gmail discovery document (revision 20261005).
 
 use atlas_connectors::mail::MailboxCapabilities;
-use atlas_connectors::oauth::{Scope, ScopeSet};
+use atlas_connectors::oauth::{Scope, ScopeSet, Workflow};
 
 use crate::wire::Method;
 
@@ -21,8 +21,14 @@ pub const METADATA: &str = "https://www.googleapis.com/auth/gmail.metadata";
 pub const LABELS: &str = "https://www.googleapis.com/auth/gmail.labels";
 /// Reads and writes of basic settings. Never asked for.
 pub const SETTINGS_BASIC: &str = "https://www.googleapis.com/auth/gmail.settings.basic";
+/// Writes of sensitive settings, for delegated service accounts only. Never asked for.
+pub const SETTINGS_SHARING: &str = "https://www.googleapis.com/auth/gmail.settings.sharing";
+/// Import and insert of mail. Never asked for.
+pub const INSERT: &str = "https://www.googleapis.com/auth/gmail.insert";
 /// Everything, permanent deletion, IMAP and SMTP. Never asked for.
 pub const FULL: &str = "https://mail.google.com/";
+/// What all scopes of Gmail but [`FULL`] begin with.
+const GMAIL: &str = "https://www.googleapis.com/auth/gmail.";
 /// Sign-in.
 pub const OPENID: &str = "openid";
 /// The address of the account, in the long form in which Google grants it.
@@ -30,104 +36,60 @@ pub const EMAIL: &str = "https://www.googleapis.com/auth/userinfo.email";
 /// Name and picture, in the long form.
 pub const PROFILE: &str = "https://www.googleapis.com/auth/userinfo.profile";
 
-/// What a product does with a mailbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Workflow {
-    /// Reads mail and sorts it in the product: `gmail.readonly`.
-    Triage,
-    /// Labels, archives and trashes in the mailbox: `gmail.modify`.
-    Organize,
-    /// Sends approved replies: `gmail.send`, the narrowest. An interrupted send can end as uncertain.
-    SendReplies,
-    /// Drafts approved replies in the mailbox, then sends them: `gmail.compose`. An interrupted send can be looked up.
-    DraftReplies,
-}
-
-/// The narrowest scopes for these workflows together, always with `openid email`, so that it is known who came back.
+/// The narrowest scopes for these workflows together, without those of sign-in. Workflows that are not about mail need
+/// nothing here.
 ///
 /// ```
-/// use atlas_connectors_gmail::{Workflow, scopes};
+/// use atlas_connectors::oauth::{ScopeSet, Workflow};
+/// use atlas_connectors_gmail::scopes;
 ///
-/// let asked = scopes::plan(&[Workflow::Triage, Workflow::SendReplies]);
-/// assert!(asked.iter().any(|scope| scope.as_str() == scopes::READONLY));
-/// assert!(!asked.iter().any(|scope| scope.as_str() == scopes::MODIFY));
+/// let asked = scopes::for_workflows(&[Workflow::Triage, Workflow::ApprovedReplies]);
+/// assert_eq!(asked, ScopeSet::parse(&[scopes::READONLY, scopes::SEND].join(" ")));
 /// ```
-pub fn plan(workflows: &[Workflow]) -> ScopeSet {
+pub fn for_workflows(workflows: &[Workflow]) -> ScopeSet {
     let wants = |workflow| workflows.contains(&workflow);
-    let mut scopes = vec![OPENID, EMAIL];
-    if wants(Workflow::Organize) {
+    if wants(Workflow::InboxManagement) {
         // It includes reading, drafts and sending: any further scope would only widen the consent page.
-        scopes.push(MODIFY);
-        return set(&scopes);
+        return set(&[MODIFY]);
     }
+    let mut scopes = Vec::new();
     if wants(Workflow::Triage) {
         scopes.push(READONLY);
     }
-    if wants(Workflow::DraftReplies) {
+    if wants(Workflow::DraftedReplies) {
         scopes.push(COMPOSE);
-    } else if wants(Workflow::SendReplies) {
+    } else if wants(Workflow::ApprovedReplies) {
         scopes.push(SEND);
     }
     set(&scopes)
 }
 
-/// What was granted, held against what the workflows need, both ways.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ScopeReport {
-    /// Needed and not granted, by the narrowest scope that would do.
-    pub missing: ScopeSet,
-    /// Granted and not needed: an earlier, wider consent came back (`include_granted_scopes`), or the person was asked
-    /// for too much. Works, but the token opens more than the product uses.
-    pub excess: ScopeSet,
-    /// `gmail.metadata` was granted beside scopes that read content. Gmail then refuses search and content although the
-    /// other scope allows them; revoke and sign in again without it.
-    pub metadata_trap: bool,
+/// Whether holding the one scope allows everything that the other does.
+pub fn implies(held: &str, needed: &str) -> bool {
+    held == needed
+        || match held {
+            FULL => needed.starts_with(GMAIL) && needed != SETTINGS_SHARING,
+            MODIFY => matches!(needed, READONLY | METADATA | COMPOSE | SEND | LABELS | INSERT),
+            COMPOSE => needed == SEND,
+            READONLY => needed == METADATA,
+            _ => false,
+        }
 }
 
-impl ScopeReport {
-    /// Holds a grant against what these workflows need. A wider scope satisfies a narrower need.
-    pub fn compare(workflows: &[Workflow], granted: &ScopeSet) -> Self {
-        let granted = normalize(granted);
-        let planned = plan(workflows);
-        let mut missing: Vec<Scope> = Vec::new();
-        for scope in planned.iter() {
-            let satisfied = match scope.as_str() {
-                READONLY => has_any(&granted, &[READONLY, MODIFY, FULL]),
-                SEND => has_any(&granted, &[SEND, COMPOSE, MODIFY, FULL]),
-                COMPOSE => has_any(&granted, &[COMPOSE, MODIFY, FULL]),
-                MODIFY => has_any(&granted, &[MODIFY, FULL]),
-                _ => granted.contains(scope),
-            };
-            if !satisfied {
-                missing.push(scope.clone());
-            }
-        }
-        Self {
-            missing: missing.into_iter().collect(),
-            excess: granted.difference(&planned),
-            metadata_trap: granted.contains(&METADATA.into()) && has_any(&granted, &[READONLY, MODIFY, FULL]),
-        }
-    }
-
-    /// Whether the workflows can run.
-    pub fn is_sufficient(&self) -> bool {
-        self.missing.is_empty() && !self.metadata_trap
-    }
+/// Whether `gmail.metadata` was granted beside a scope that reads content. Gmail then refuses search and content although
+/// the other scope allows them: revoke, and sign in again without it.
+pub fn is_metadata_trap(granted: &ScopeSet) -> bool {
+    granted.contains(&METADATA.into()) && has_any(granted, &[READONLY, MODIFY, FULL])
 }
 
 /// Expands the short forms `email` and `profile` to the long ones in which Google grants them, so that sets compare.
 #[must_use]
-pub fn normalize(scopes: &ScopeSet) -> ScopeSet {
-    scopes
-        .iter()
-        .map(|scope| match scope.as_str() {
-            "email" => EMAIL.into(),
-            "profile" => PROFILE.into(),
-            _ => scope.clone(),
-        })
-        .collect()
+pub fn normalize(scope: &Scope) -> Scope {
+    match scope.as_str() {
+        "email" => EMAIL.into(),
+        "profile" => PROFILE.into(),
+        _ => scope.clone(),
+    }
 }
 
 /// Scopes of which one must be granted for a method. The narrowest is named by [`narrowest`].
@@ -174,8 +136,7 @@ pub const fn narrowest(method: Method) -> &'static str {
 
 /// What the granted scopes allow.
 pub fn capabilities(granted: &ScopeSet) -> MailboxCapabilities {
-    let granted = normalize(granted);
-    let allows = |method| has_any(&granted, any_of(method));
+    let allows = |method| has_any(granted, any_of(method));
     // A token that holds the metadata scope is refused search and content, whatever else it holds.
     let content = allows(Method::MessagesGet) && !granted.contains(&METADATA.into());
     let mut capabilities = MailboxCapabilities::default();
@@ -235,40 +196,52 @@ mod tests {
 
     #[test]
     fn each_set_of_workflows_asks_for_the_narrowest_scopes() {
-        use Workflow::{DraftReplies, Organize, SendReplies, Triage};
+        use Workflow::{ApprovedReplies, DraftedReplies, InboxManagement, Triage};
         let table: [(&[Workflow], &[&str]); 9] = [
             (&[], &[]),
             (&[Triage], &[READONLY]),
-            (&[Organize], &[MODIFY]),
-            (&[SendReplies], &[SEND]),
-            (&[DraftReplies], &[COMPOSE]),
-            (&[Triage, SendReplies], &[READONLY, SEND]),
-            (&[Triage, DraftReplies], &[READONLY, COMPOSE]),
-            (&[SendReplies, DraftReplies], &[COMPOSE]),
-            (&[Triage, Organize, SendReplies, DraftReplies], &[MODIFY]),
+            (&[InboxManagement], &[MODIFY]),
+            (&[ApprovedReplies], &[SEND]),
+            (&[DraftedReplies], &[COMPOSE]),
+            (&[Triage, ApprovedReplies], &[READONLY, SEND]),
+            (&[Triage, DraftedReplies], &[READONLY, COMPOSE]),
+            (&[ApprovedReplies, DraftedReplies], &[COMPOSE]),
+            (&[Triage, InboxManagement, ApprovedReplies, DraftedReplies], &[MODIFY]),
         ];
         for (workflows, scopes) in table {
-            let expected = set(scopes).union(&set(&[OPENID, EMAIL]));
-            assert_eq!(plan(workflows), expected, "{workflows:?}");
-            assert!(ScopeReport::compare(workflows, &expected).is_sufficient());
+            assert_eq!(for_workflows(workflows), set(scopes), "{workflows:?}");
         }
     }
 
     #[test]
-    fn grants_are_compared_both_ways() {
-        let granted = ScopeSet::parse(&format!("openid email {MODIFY}"));
-        let report = ScopeReport::compare(&[Workflow::Triage], &granted);
-        assert!(report.is_sufficient());
-        assert_eq!(report.excess, set(&[MODIFY]));
+    fn a_wider_scope_implies_what_it_opens_everywhere() {
+        let all = [
+            READONLY,
+            MODIFY,
+            COMPOSE,
+            SEND,
+            METADATA,
+            LABELS,
+            INSERT,
+            SETTINGS_BASIC,
+            FULL,
+        ];
+        for held in all {
+            for needed in all.into_iter().filter(|needed| implies(held, needed)) {
+                for method in Method::ALL {
+                    let opens = |scope| any_of(*method).contains(&scope);
+                    assert!(opens(held) || !opens(needed), "{held} for {needed} at {method:?}");
+                }
+            }
+        }
+        assert!(!implies(FULL, SETTINGS_SHARING) && !implies(SEND, COMPOSE));
+    }
 
-        let partial = ScopeSet::parse(&format!("openid {EMAIL}"));
-        let report = ScopeReport::compare(&[Workflow::Organize], &partial);
-        assert_eq!(report.missing, set(&[MODIFY]));
-        assert!(!report.is_sufficient());
-
-        let trapped = ScopeSet::parse(&format!("openid email {READONLY} {METADATA}"));
-        let report = ScopeReport::compare(&[Workflow::Triage], &trapped);
-        assert!(report.missing.is_empty() && report.metadata_trap && !report.is_sufficient());
+    #[test]
+    fn metadata_beside_another_reading_scope_is_a_trap() {
+        assert!(is_metadata_trap(&set(&[READONLY, METADATA])));
+        assert!(!is_metadata_trap(&set(&[METADATA])));
+        assert!(!is_metadata_trap(&set(&[READONLY])));
     }
 
     #[test]

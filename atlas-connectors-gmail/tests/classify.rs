@@ -558,7 +558,10 @@ fn the_time_in_the_text_or_header_is_believed_within_a_day() {
     assert_eq!(until(&text("soon"), None), None);
     assert_eq!(until("Quota exceeded", Some("30")), some("2026-03-10T17:40:30Z"));
     assert_eq!(until("Quota exceeded", Some("-30")), None);
-    assert_eq!(until("Quota exceeded", Some("99999999999999999999")), None);
+    assert_eq!(
+        until("Quota exceeded", Some("99999999999999999999")),
+        some("2026-03-11T17:40:00Z")
+    );
     assert_eq!(
         until(&text("2026-03-10T17:41:45Z"), Some("30")),
         some("2026-03-10T17:41:45Z"),
