@@ -1,6 +1,7 @@
 //! For test harnesses: a clock that is moved by hand, behaviour suites, fault injection and crash points.
 
 mod clock;
+pub mod suites;
 mod transport;
 
 pub use clock::ManualClock;

@@ -1,0 +1,8 @@
+//! Behaviour suites: one for each trait that a host may implement. A suite says which sentence of the contract an
+//! implementation breaks, and returns it instead of panicking.
+
+mod credential_store;
+mod violation;
+
+pub use credential_store::credential_store;
+pub use violation::{Pace, Violation};
