@@ -1,1 +1,3 @@
-//! To be filled.
+//! Support for the suites across crates and processes.
+
+pub mod shared;

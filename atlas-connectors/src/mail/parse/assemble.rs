@@ -138,7 +138,7 @@ impl Fields {
             date: reader.date(),
             message_id: reader.ids("Message-ID").into_iter().next(),
             in_reply_to: reader.ids("In-Reply-To"),
-            references: reader.ids("References"),
+            references: reader.references(),
         }
     }
 }
@@ -184,6 +184,16 @@ impl Reader<'_> {
     fn ids(&mut self, name: &str) -> Vec<String> {
         let mut ids = self.headers.first(name).map(fields::ids).unwrap_or_default();
         self.cut(&mut ids, name);
+        ids
+    }
+
+    /// Of too many, the first and the newest are kept: they hold the conversation together.
+    fn references(&mut self) -> Vec<String> {
+        let mut ids = self.headers.first("References").map(fields::ids).unwrap_or_default();
+        if ids.len() > self.limits.list_members && self.limits.list_members > 0 {
+            ids.drain(1..=ids.len() - self.limits.list_members);
+            self.losses.push(Loss::new(LossKind::ListTruncated, self.path, Some("References")));
+        }
         ids
     }
 
