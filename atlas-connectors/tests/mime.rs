@@ -19,8 +19,23 @@ const LONG_TEXT: usize = 400;
 const LONG_LIST: usize = 40;
 /// Keys whose text says nothing of what people wrote.
 const STRUCTURE: &[&str] = &[
-    "action", "automation", "code", "content_type", "date", "detail", "dkim", "dmarc", "disposition", "kind", "method", "part",
-    "protection", "received", "sha256", "spf", "status",
+    "action",
+    "automation",
+    "code",
+    "content_type",
+    "date",
+    "detail",
+    "dkim",
+    "dmarc",
+    "disposition",
+    "kind",
+    "method",
+    "part",
+    "protection",
+    "received",
+    "sha256",
+    "spf",
+    "status",
 ];
 
 fn main() -> ExitCode {
@@ -35,9 +50,15 @@ fn main() -> ExitCode {
         let path = path.clone();
         trials.push(Trial::test(name.clone(), move || compare(&path, &golden, false)));
     }
-    let shared = shared().map(|folder| mails(&folder.join("fixtures/mime"))).unwrap_or_default();
+    let shared = shared()
+        .map(|folder| mails(&folder.join("fixtures/mime")))
+        .unwrap_or_default();
     // Without the folder the golden files still say which cases there are.
-    for name in names_of(&golden, "json").into_iter().chain(shared.keys().cloned()).collect::<std::collections::BTreeSet<_>>() {
+    for name in names_of(&golden, "json")
+        .into_iter()
+        .chain(shared.keys().cloned())
+        .collect::<std::collections::BTreeSet<_>>()
+    {
         if own.contains_key(&name) {
             continue;
         }
@@ -48,7 +69,11 @@ fn main() -> ExitCode {
             Some(path) => compare(&path, &golden, true),
             None => Err(Failed::from("the mail is missing in the shared folder")),
         });
-        let reason = if absent { "shared folder absent, see ATLAS_SHARED" } else { "shared" };
+        let reason = if absent {
+            "shared folder absent, see ATLAS_SHARED"
+        } else {
+            "shared"
+        };
         trials.push(trial.with_kind(reason).with_ignored_flag(absent));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -162,7 +187,11 @@ fn shorten(key: &str, value: Value, digests_only: bool) -> Value {
         }
         Value::Object(fields) if key == "headers" => {
             // One line a field keeps the files readable.
-            let name = fields.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+            let name = fields
+                .get("name")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned();
             let value = fields.get("value").cloned().unwrap_or_default();
             json!({ name: shorten("value", value, digests_only) })
         }

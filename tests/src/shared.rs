@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 ///
 /// # Panics
 /// When `ATLAS_SHARED` names something that is no folder: whoever set it wants these tests to run.
-#[allow(clippy::disallowed_methods, clippy::panic, reason = "test support reads the environment and fails loudly")]
+#[allow(
+    clippy::disallowed_methods,
+    clippy::panic,
+    reason = "test support reads the environment and fails loudly"
+)]
 pub fn folder() -> Option<PathBuf> {
     if let Ok(named) = std::env::var("ATLAS_SHARED") {
         let folder = PathBuf::from(named);
@@ -31,6 +35,8 @@ pub fn trial(
 ) -> libtest_mimic::Trial {
     match folder() {
         Some(folder) => libtest_mimic::Trial::test(name, move || run(&folder)),
-        None => libtest_mimic::Trial::test(name, || Ok(())).with_kind(REASON).with_ignored_flag(true),
+        None => libtest_mimic::Trial::test(name, || Ok(()))
+            .with_kind(REASON)
+            .with_ignored_flag(true),
     }
 }

@@ -192,7 +192,8 @@ impl Reader<'_> {
         let mut ids = self.headers.first("References").map(fields::ids).unwrap_or_default();
         if ids.len() > self.limits.list_members && self.limits.list_members > 0 {
             ids.drain(1..=ids.len() - self.limits.list_members);
-            self.losses.push(Loss::new(LossKind::ListTruncated, self.path, Some("References")));
+            self.losses
+                .push(Loss::new(LossKind::ListTruncated, self.path, Some("References")));
         }
         ids
     }
