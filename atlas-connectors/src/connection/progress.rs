@@ -56,3 +56,17 @@ pub enum RevokeOutcome {
         code: Box<str>,
     },
 }
+
+impl RevokeOutcome {
+    /// Stable word for it.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::AlreadyGone => "already_gone",
+            Self::Shared { .. } => "shared",
+            Self::Unsupported => "unsupported",
+            Self::NoCredential => "no_credential",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}

@@ -5,7 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::connection::{ConnectionRef, DisconnectProgress, Identity, Proof, Status};
+use crate::connection::{
+    ConnectionEvent, ConnectionRef, DisconnectProgress, Identity, IllegalTransition, Proof, ProofKind, Status, next,
+};
 use crate::oauth::{ClientId, ScopeSet, Workflow};
 
 /// Everything that is kept about a connection except its secrets.
@@ -18,6 +20,8 @@ pub struct Connection {
     pub identity: Option<Identity>,
     /// The OAuth client that its grant was issued to, where it has one.
     pub client: Option<ClientId>,
+    /// Fields under which it has secrets in the credential store, such as `oauth`; a disconnect erases them.
+    pub secrets: Vec<Box<str>>,
     /// What it is used for, in order, without repeats.
     pub workflows: Vec<Workflow>,
     /// What the provider granted, in the provider's long spelling.
@@ -43,6 +47,7 @@ impl Connection {
             reference,
             identity: None,
             client: None,
+            secrets: Vec::new(),
             workflows: Vec::new(),
             granted: ScopeSet::new(),
             status: Status::Disconnected,
@@ -54,17 +59,45 @@ impl Connection {
         }
     }
 
-    /// The grant that its credential is part of, where it holds one: what a provider revokes as a whole.
+    /// The grant that its credential is part of, where it holds a live one: what a provider revokes as a whole.
     pub fn grant(&self) -> Option<GrantOwner> {
-        let holds = !matches!(self.status, Status::Disconnected);
-        match (&self.client, &self.identity) {
-            (Some(client), Some(identity)) if holds => Some(GrantOwner {
-                provider: self.reference.provider.clone(),
-                client: client.clone(),
-                subject: identity.subject.clone(),
-            }),
-            _ => None,
+        let holds = !matches!(self.status, Status::Disconnected | Status::Revoked { .. });
+        holds.then(|| self.owner()).flatten()
+    }
+
+    /// Whose grant its newest credential was part of, whether or not it still is.
+    pub(crate) fn owner(&self) -> Option<GrantOwner> {
+        Some(GrantOwner {
+            provider: self.reference.provider.clone(),
+            client: self.client.clone()?,
+            subject: self.identity.as_ref()?.subject.clone(),
+        })
+    }
+
+    /// Moves it to the state that follows from the event. `false`: nothing changed.
+    ///
+    /// # Errors
+    /// [`IllegalTransition`]: the row is as it was.
+    pub fn apply(&mut self, event: &ConnectionEvent, now: Timestamp) -> Result<bool, IllegalTransition> {
+        let status = next(&self.status, event)?;
+        let mut changed = false;
+        if status != self.status {
+            self.status = status;
+            self.status_since = now;
+            changed = true;
         }
+        let proof = match event {
+            ConnectionEvent::Proven(proof) => Some(*proof),
+            ConnectionEvent::SignedIn { at, .. } => Some(Proof::new(ProofKind::Token, *at)),
+            _ => None,
+        };
+        if let Some(proof) = proof
+            && self.last_proof.is_none_or(|last| last.at < proof.at)
+        {
+            self.last_proof = Some(proof);
+            changed = true;
+        }
+        Ok(changed)
     }
 }
 

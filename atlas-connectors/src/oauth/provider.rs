@@ -145,6 +145,12 @@ pub trait OAuthProvider: fmt::Debug + Send + Sync + 'static {
         }
     }
 
+    /// Whether a revocation names the client and its secret, as RFC 7009, section 2.1, has it. Google wants the token alone
+    /// (`gmail.md`, section 1).
+    fn revocation_names_client(&self) -> bool {
+        true
+    }
+
     /// How the client proves itself at the token endpoint.
     fn client_authentication(&self) -> ClientAuthentication {
         ClientAuthentication::Body
