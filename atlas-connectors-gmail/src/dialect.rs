@@ -143,6 +143,10 @@ impl OAuthProvider for GoogleOAuth {
         false
     }
 
+    fn revocation_names_client(&self) -> bool {
+        false
+    }
+
     fn revocation(&self) -> Revocation {
         // It ends every scope the person granted to the project, whichever token is given.
         if self.endpoints.revoke.is_some() {

@@ -51,18 +51,21 @@ impl Connections {
                 }
                 Err(error) => return Err(error),
             };
-            self.note(&row.reference, |progress| progress.revoke = Some(outcome.clone())).await?;
+            self.note(&row.reference, |progress| progress.revoke = Some(outcome.clone()))
+                .await?;
         }
         if progress.erased.is_none() {
             for field in &row.secrets {
                 self.vault.erase(&key(&row, field), row.reference.epoch).await?;
             }
             let now = self.clock.now();
-            self.note(&row.reference, |progress| progress.erased = Some(now)).await?;
+            self.note(&row.reference, |progress| progress.erased = Some(now))
+                .await?;
         }
         let row = self.row(tenant, connection).await?.value;
         only_epoch(&row, row.reference.epoch)?;
-        row.disconnect.ok_or_else(|| Error::new(ErrorKind::Cancelled, OPERATION))
+        row.disconnect
+            .ok_or_else(|| Error::new(ErrorKind::Cancelled, OPERATION))
     }
 
     /// Goes on with every disconnect of a tenant that a crash has left half done. Gives how many.

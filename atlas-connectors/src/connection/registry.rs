@@ -252,7 +252,9 @@ impl GrantEvents for Connections {
 
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connections").field("store", &self.store).finish_non_exhaustive()
+        f.debug_struct("Connections")
+            .field("store", &self.store)
+            .finish_non_exhaustive()
     }
 }
 

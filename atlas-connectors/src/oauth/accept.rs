@@ -138,7 +138,11 @@ impl SignIn {
 
     /// The identity that the connection is pinned to, if it still is as it was when the sign-in was begun.
     async fn pinned(&self, attempt: &Attempt<'_>) -> Result<Option<Identity>> {
-        let found = self.connections().store().get(attempt.tenant, attempt.connection).await?;
+        let found = self
+            .connections()
+            .store()
+            .get(attempt.tenant, attempt.connection)
+            .await?;
         match (found, attempt.epoch) {
             (None, None) => Ok(None),
             (Some(row), Some(epoch)) if row.value.reference.epoch == epoch => Ok(row.value.identity),
@@ -225,10 +229,7 @@ impl SignIn {
             at: attempt.asked_at,
             needs: needed_proof(attempt),
         };
-        connections
-            .apply(&reference, event)
-            .await
-            .map_err(superseded)?;
+        connections.apply(&reference, event).await.map_err(superseded)?;
         Ok((reference, attempt.epoch.is_some()))
     }
 

@@ -44,7 +44,10 @@ impl KeySet {
     pub(crate) async fn warm(&self, app: &OAuthApp) -> Result<()> {
         let mut held = self.0.lock().await;
         let now = app.clock().monotonic();
-        if held.as_ref().is_none_or(|held| now.saturating_sub(held.at) >= KEYS_LIVE) {
+        if held
+            .as_ref()
+            .is_none_or(|held| now.saturating_sub(held.at) >= KEYS_LIVE)
+        {
             let keys = fetch(app).await?;
             *held = Some(Fetched { keys, at: now });
         }
@@ -146,7 +149,10 @@ fn check(app: &OAuthApp, claims: &IdClaims, nonce: Option<&SecretString>) -> Res
         }
         _ => false,
     };
-    let party_fits = claims.other.get("azp").is_none_or(|party| party.as_str() == Some(client));
+    let party_fits = claims
+        .other
+        .get("azp")
+        .is_none_or(|party| party.as_str() == Some(client));
     if !(audience_fits && party_fits) {
         return Err(rejected("audience"));
     }
