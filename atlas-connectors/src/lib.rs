@@ -13,6 +13,7 @@ pub mod oauth;
 mod page;
 mod random;
 pub mod store;
+pub mod sync;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 

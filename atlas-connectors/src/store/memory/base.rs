@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::connections::Connections;
 use super::credentials::Credentials;
+use super::sync::Mailboxes;
 use crate::clock::{Clock, SystemClock};
 
 /// Keeps everything in memory, with the same behaviour as the stores on disk. Clones share the data.
@@ -11,6 +12,7 @@ use crate::clock::{Clock, SystemClock};
 pub struct MemoryStore {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) credentials: Credentials,
+    pub(super) mailboxes: Mailboxes,
     pub(super) connections: Connections,
 }
 
@@ -25,6 +27,7 @@ impl MemoryStore {
         Self {
             clock,
             credentials: Credentials::default(),
+            mailboxes: Mailboxes::default(),
             connections: Connections::default(),
         }
     }

@@ -3,5 +3,7 @@
 mod base;
 mod connections;
 mod credentials;
+mod inbox;
+mod sync;
 
 pub use base::MemoryStore;

@@ -1,0 +1,9 @@
+//! The engine: a handle for the host, one run at a time, and the pipeline inside a run.
+
+mod batch;
+mod handle;
+mod pipeline;
+mod plan;
+mod run;
+
+pub use handle::{SyncEngine, SyncEngineBuilder};

@@ -1,0 +1,612 @@
+//! One run: which source is read when, and how the position moves.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::error::{Error, ErrorKind, Result, Retry, SchemaFault};
+use crate::ids::MessageId;
+use crate::mail::{MailListing, SyncCursor, SyncPoint};
+use crate::page::PageToken;
+use crate::sync::engine::handle::Inner;
+use crate::sync::engine::pipeline::Pipeline;
+use crate::sync::engine::plan::{self, Context, Job, Plan};
+use crate::sync::{
+    BackfillStage, FaultState, Follow, GapCause, KnownMessage, SyncCommit, SyncCounts, SyncLease, SyncPhase,
+    SyncProgress, SyncReport, SyncState,
+};
+
+/// Messages looked at in one step when they come from the store and not from the provider.
+const STORE_PAGE: usize = 200;
+/// Progress is shown at most this often.
+const SHOW_EVERY: Duration = Duration::from_millis(100);
+
+/// Where pages come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Faults,
+    Follow,
+    List,
+    Confirm,
+    Sweep,
+}
+
+/// One page to ask for.
+#[derive(Clone, Debug)]
+pub(super) enum Request {
+    Changes(SyncPoint, Option<PageToken>),
+    Unseen(u64, Option<MessageId>),
+    Faults(Option<MessageId>),
+}
+
+/// A page with what is known of the messages on it.
+pub(super) struct Listed {
+    request: Request,
+    asked: Timestamp,
+    folded: Vec<plan::Folded>,
+    known: Vec<KnownMessage>,
+    jobs: Vec<Job>,
+    listed: u64,
+    next: Option<Next>,
+    cursor: Option<SyncCursor>,
+    estimate: Option<u64>,
+}
+
+enum Next {
+    Token(PageToken),
+    After(MessageId),
+}
+
+/// How the position moves once a page is committed.
+pub(super) enum Advance {
+    /// Not at all: the page only looked at single messages.
+    Stay,
+    Followed {
+        next: Option<PageToken>,
+        cursor: Option<SyncCursor>,
+        /// Up to when the changes are complete; `None` when the first of these pages was read by an earlier run.
+        through: Option<Timestamp>,
+    },
+    Listed {
+        next: Option<PageToken>,
+        baseline: Option<(SyncCursor, Timestamp)>,
+        listed: u64,
+        estimate: Option<u64>,
+    },
+    Confirmed {
+        next: Option<PageToken>,
+    },
+    Swept {
+        next: Option<MessageId>,
+    },
+}
+
+pub(super) struct Run<'a> {
+    inner: &'a Inner,
+    lease: SyncLease,
+    pub(super) state: SyncState,
+    pub(super) counts: SyncCounts,
+    pub(super) newest: Option<Timestamp>,
+    started: Timestamp,
+    began: Duration,
+    shown: Duration,
+    proven: Timestamp,
+    phase: SyncPhase,
+    slice_until: Option<Duration>,
+    /// When the first page of the changes now read was asked for; `None` if that was another run.
+    follow_asked: Option<Timestamp>,
+    /// Tokens of the source now read: a repeated one would go round for ever.
+    tokens: HashSet<PageToken>,
+    /// Whether the page that is asked for next stands on a token of an earlier slice or run.
+    resumed: bool,
+    /// Whether the provider refused such a token.
+    token_refused: bool,
+    started_listed: u64,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn begin(inner: &'a Inner, lease: SyncLease) -> Self {
+        let started = inner.clock.now();
+        Self {
+            inner,
+            lease,
+            state: SyncState::default(),
+            counts: SyncCounts::default(),
+            newest: None,
+            started,
+            began: inner.clock.monotonic(),
+            shown: Duration::ZERO,
+            proven: started,
+            phase: SyncPhase::Idle,
+            slice_until: None,
+            follow_asked: None,
+            tokens: HashSet::new(),
+            resumed: false,
+            token_refused: false,
+            started_listed: 0,
+        }
+    }
+
+    pub(super) async fn go(mut self) -> Result<SyncReport> {
+        self.state = self.inner.store.state(&self.inner.key).await?;
+        self.started_listed = self.state.backfill.as_ref().map_or(0, |backfill| backfill.listed);
+        self.refuse_while_blocked()?;
+        self.read(Source::Faults).await?;
+        loop {
+            if self.state.follow.is_some() {
+                self.follow().await?;
+            }
+            if self.state.follow.is_none() && self.state.backfill.is_none() {
+                let mut state = self.state.clone();
+                state.since = self.inner.settings.since;
+                state.begin_backfill(
+                    GapCause::FirstSync,
+                    self.inner.settings.listing(),
+                    self.inner.clock.now(),
+                );
+                self.save(state).await?;
+            }
+            let Some(backfill) = &self.state.backfill else {
+                break;
+            };
+            let source = match backfill.stage {
+                BackfillStage::List(_) => Source::List,
+                BackfillStage::Confirm(_) => Source::Confirm,
+                BackfillStage::Sweep(_) => Source::Sweep,
+            };
+            self.read(source).await?;
+        }
+        self.report().await
+    }
+
+    /// Reads changes to the end of the feed. A position that the provider has forgotten begins a repair.
+    async fn follow(&mut self) -> Result<()> {
+        loop {
+            let resumed = self.state.follow.as_ref().is_some_and(|follow| follow.page.is_some());
+            match self.read(Source::Follow).await {
+                Err(error) if *error.kind() == ErrorKind::CursorExpired => return self.position_lost(error).await,
+                result => result?,
+            }
+            // Pages begun by an earlier run end where that run began; what has come since then is read now.
+            if !resumed {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn position_lost(&mut self, error: Error) -> Result<()> {
+        let now = self.inner.clock.now();
+        let settings = &self.inner.settings;
+        let mut state = self.state.clone();
+        let proven = state.follow.as_ref().is_some_and(|follow| follow.proven);
+        state.stale_baselines = if proven {
+            0
+        } else {
+            state.stale_baselines.saturating_add(1)
+        };
+        let too_often = state.stale_baselines >= settings.stale_baselines.max(1);
+        if too_often {
+            state.stale_baselines = 0;
+            state.blocked_until = Some(now.after(settings.stale_pause));
+        }
+        state.begin_backfill(GapCause::CursorExpired, settings.listing(), now);
+        self.save(state).await?;
+        if too_often {
+            return Err(blocked(error, now.after(settings.stale_pause)));
+        }
+        Ok(())
+    }
+
+    fn refuse_while_blocked(&self) -> Result<()> {
+        match self.state.blocked_until {
+            Some(until) if until > self.inner.clock.now() => {
+                Err(blocked(Error::new(ErrorKind::CursorExpired, "sync.run"), until))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads one source, to its end or for one slice of time. A page token that has grown too old is given up once: the
+    /// source then begins anew, which costs time and loses nothing.
+    async fn read(&mut self, source: Source) -> Result<()> {
+        for forget in [false, true] {
+            if forget {
+                self.forget_page(source);
+            }
+            self.enter(source);
+            let Some(request) = self.first_request(source) else {
+                return Ok(());
+            };
+            self.resumed = matches!(&request, Request::Changes(_, Some(_)));
+            self.token_refused = false;
+            let pipeline = Pipeline::new(self.inner, self.lease.clone(), source, request);
+            match Box::pin(pipeline.drive(self)).await {
+                Err(_) if self.token_refused => {}
+                result => return result,
+            }
+        }
+        Ok(())
+    }
+
+    fn enter(&mut self, source: Source) {
+        self.phase = match source {
+            Source::Faults => SyncPhase::Retrying,
+            Source::Follow => SyncPhase::Following,
+            Source::List => SyncPhase::Listing,
+            Source::Confirm => SyncPhase::Confirming,
+            Source::Sweep => SyncPhase::Sweeping,
+        };
+        self.tokens.clear();
+        self.follow_asked = None;
+        let now = self.inner.clock.monotonic();
+        self.slice_until = match source {
+            Source::Faults | Source::Follow => None,
+            // The first page alone: whether its baseline holds is to be known before everything is listed.
+            Source::List if self.state.follow.is_none() => Some(now),
+            Source::List | Source::Confirm | Source::Sweep => {
+                Some(now.saturating_add(self.inner.settings.follow_every))
+            }
+        };
+        self.shown = Duration::ZERO;
+        self.show(0);
+    }
+
+    fn first_request(&self, source: Source) -> Option<Request> {
+        let backfill = self.state.backfill.as_ref();
+        match source {
+            Source::Faults => Some(Request::Faults(None)),
+            Source::Follow => {
+                let follow = self.state.follow.as_ref()?;
+                Some(Request::Changes(
+                    SyncPoint::After(follow.cursor.clone()),
+                    follow.page.clone(),
+                ))
+            }
+            Source::List | Source::Confirm | Source::Sweep => match &backfill?.stage {
+                BackfillStage::List(page) => Some(Request::Changes(
+                    SyncPoint::Listing(backfill?.listing.clone()),
+                    page.clone(),
+                )),
+                BackfillStage::Confirm(page) => {
+                    let newest = backfill?.started.before(self.inner.settings.confirm_window);
+                    let listing = MailListing {
+                        since: Some(backfill?.listing.since.map_or(newest, |since| since.max(newest))),
+                        ..backfill?.listing.clone()
+                    };
+                    Some(Request::Changes(SyncPoint::Listing(listing), page.clone()))
+                }
+                BackfillStage::Sweep(after) => Some(Request::Unseen(self.state.generation, after.clone())),
+            },
+        }
+    }
+
+    fn forget_page(&mut self, source: Source) {
+        if source == Source::Follow
+            && let Some(follow) = &mut self.state.follow
+        {
+            follow.page = None;
+        }
+        if let Some(backfill) = &mut self.state.backfill {
+            match (source, &mut backfill.stage) {
+                (Source::List, BackfillStage::List(page)) | (Source::Confirm, BackfillStage::Confirm(page)) => {
+                    *page = None;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    pub(super) fn listing_failed(&mut self, error: &Error) {
+        self.token_refused = self.resumed
+            && matches!(
+                error.kind(),
+                ErrorKind::Rejected { .. } | ErrorKind::NotFound { .. } | ErrorKind::Invalid { .. }
+            );
+    }
+
+    pub(super) fn slice_is_over(&self, source: Source) -> bool {
+        debug_assert!(source != Source::Follow || self.slice_until.is_none());
+        self.slice_until
+            .is_some_and(|until| self.inner.clock.monotonic() >= until)
+    }
+
+    /// Works out what a page comes to, how the position moves after it, and which page comes next.
+    pub(super) fn plan(
+        &mut self,
+        source: Source,
+        listed: Listed,
+        pending: impl Fn(&MessageId) -> bool,
+    ) -> Result<(Plan, Advance, Option<Request>)> {
+        self.resumed = false;
+        let context = Context {
+            settings: &self.inner.settings,
+            generation: self.state.generation,
+            refresh: source == Source::List && self.state.is_repair() && self.inner.settings.repair_labels,
+        };
+        let next = self.next_request(&listed)?;
+        let mut plan = match source {
+            Source::Follow => plan::changes(context, listed.folded, listed.known, pending),
+            Source::List | Source::Confirm => plan::listing(context, listed.folded, listed.known, pending),
+            Source::Faults | Source::Sweep => {
+                let mut plan = Plan::default();
+                for (job, known) in listed.jobs.into_iter().zip(listed.known) {
+                    plan.touched.insert(job.message.id.clone());
+                    // A message that failed has its turn at the beginning of a run.
+                    if source == Source::Faults || known.fault.is_none() {
+                        let stored = known.labels.is_some();
+                        plan.jobs.push(Job { stored, ..job });
+                    }
+                }
+                plan
+            }
+        };
+        plan.batch.counts.listed += listed.listed;
+        if !matches!(source, Source::Faults | Source::Sweep) {
+            self.proven = self.proven.max(listed.asked);
+        }
+        let token = |next| match next {
+            Some(Next::Token(token)) => Some(token),
+            _ => None,
+        };
+        let advance = match source {
+            Source::Faults => Advance::Stay,
+            Source::Follow => {
+                let first = matches!(&listed.request, Request::Changes(_, None));
+                if first {
+                    self.follow_asked = Some(listed.asked);
+                }
+                let next = token(listed.next);
+                if next.is_none() && listed.cursor.is_none() {
+                    return Err(mismatch("changes.cursor", SchemaFault::Missing));
+                }
+                Advance::Followed {
+                    next,
+                    cursor: listed.cursor,
+                    through: self.follow_asked,
+                }
+            }
+            Source::List => {
+                let needs_baseline =
+                    self.state.follow.is_none() && matches!(&listed.request, Request::Changes(_, None));
+                let baseline = match listed.cursor {
+                    Some(cursor) if needs_baseline => Some((cursor, listed.asked)),
+                    None if needs_baseline => return Err(mismatch("changes.cursor", SchemaFault::Missing)),
+                    _ => None,
+                };
+                Advance::Listed {
+                    next: token(listed.next),
+                    baseline,
+                    listed: listed.listed,
+                    estimate: listed.estimate,
+                }
+            }
+            Source::Confirm => Advance::Confirmed {
+                next: token(listed.next),
+            },
+            Source::Sweep => Advance::Swept {
+                next: match listed.next {
+                    Some(Next::After(id)) => Some(id),
+                    _ => None,
+                },
+            },
+        };
+        Ok((plan, advance, next))
+    }
+
+    fn next_request(&mut self, listed: &Listed) -> Result<Option<Request>> {
+        Ok(match (&listed.next, &listed.request) {
+            (None, _) => None,
+            (Some(Next::Token(token)), Request::Changes(point, asked)) => {
+                if let Some(asked) = asked {
+                    self.tokens.insert(asked.clone());
+                }
+                if self.tokens.contains(token) {
+                    return Err(mismatch("changes.next", SchemaFault::Value));
+                }
+                Some(Request::Changes(point.clone(), Some(token.clone())))
+            }
+            (Some(Next::After(id)), Request::Unseen(generation, _)) => {
+                Some(Request::Unseen(*generation, Some(id.clone())))
+            }
+            (Some(Next::After(id)), Request::Faults(_)) => Some(Request::Faults(Some(id.clone()))),
+            (Some(_), _) => None,
+        })
+    }
+
+    /// The position after a page; `None` if the page does not move it.
+    pub(super) fn advanced(&self, advance: &Advance) -> Option<SyncState> {
+        let mut state = self.state.clone();
+        match advance {
+            Advance::Stay => return None,
+            Advance::Followed { next, cursor, through } => {
+                state.stale_baselines = 0;
+                state.blocked_until = None;
+                let follow = state.follow.take()?;
+                state.follow = Some(match next {
+                    Some(page) => Follow {
+                        page: Some(page.clone()),
+                        proven: true,
+                        ..follow
+                    },
+                    None => Follow {
+                        cursor: cursor.clone().unwrap_or(follow.cursor),
+                        page: None,
+                        proven: true,
+                    },
+                });
+                if next.is_none() && through.is_some() {
+                    state.through = state.through.max(*through);
+                }
+            }
+            Advance::Listed {
+                next,
+                baseline,
+                listed,
+                estimate,
+            } => {
+                if let Some((cursor, taken)) = baseline {
+                    state.baseline(cursor.clone(), *taken);
+                }
+                let confirm = !self.inner.settings.confirm_window.is_zero();
+                let backfill = state.backfill.as_mut()?;
+                backfill.listed = backfill.listed.saturating_add(*listed);
+                backfill.estimate = estimate.or(backfill.estimate);
+                match next {
+                    Some(page) => backfill.stage = BackfillStage::List(Some(page.clone())),
+                    None if confirm => backfill.stage = BackfillStage::Confirm(None),
+                    None => self.listing_ended(&mut state),
+                }
+            }
+            Advance::Confirmed { next } => match next {
+                Some(page) => state.backfill.as_mut()?.stage = BackfillStage::Confirm(Some(page.clone())),
+                None => self.listing_ended(&mut state),
+            },
+            Advance::Swept { next } => match next {
+                Some(id) => state.backfill.as_mut()?.stage = BackfillStage::Sweep(Some(id.clone())),
+                None => state.close_gap(self.inner.clock.now()),
+            },
+        }
+        Some(state)
+    }
+
+    /// Everything was listed. After a repair, what is known and was not listed has to be looked at before the gap is closed.
+    fn listing_ended(&self, state: &mut SyncState) {
+        if state.is_repair()
+            && let Some(backfill) = &mut state.backfill
+        {
+            backfill.stage = BackfillStage::Sweep(None);
+        } else {
+            state.close_gap(self.inner.clock.now());
+        }
+    }
+
+    async fn save(&mut self, state: SyncState) -> Result<()> {
+        let commit = SyncCommit {
+            state: Some(state.clone()),
+            generation: state.generation,
+            ..SyncCommit::default()
+        };
+        self.inner.store.commit(&self.lease, commit).await?;
+        self.state = state;
+        Ok(())
+    }
+
+    /// Shows progress, with this many messages read and not committed yet.
+    pub(super) fn show(&mut self, in_hand: u64) {
+        let now = self.inner.clock.monotonic();
+        if !self.shown.is_zero() && now.saturating_sub(self.shown) < SHOW_EVERY {
+            return;
+        }
+        self.shown = now.max(Duration::from_nanos(1));
+        let mut counts = self.counts;
+        counts.fetched += in_hand;
+        let (done, estimate) = match &self.state.backfill {
+            Some(backfill) => (backfill.listed + in_hand, backfill.estimate),
+            None => (counts.listed, None),
+        };
+        let progress = SyncProgress {
+            phase: self.phase,
+            counts,
+            done,
+            estimate,
+            rate: 0.0,
+            remaining: None,
+        };
+        let in_run = match &self.state.backfill {
+            Some(_) => done.saturating_sub(self.started_listed),
+            None => counts.fetched,
+        };
+        let span = now.saturating_sub(self.began);
+        self.inner.progress.send_replace(progress.measured(in_run, span));
+    }
+
+    async fn report(mut self) -> Result<SyncReport> {
+        self.phase = SyncPhase::Idle;
+        self.shown = Duration::ZERO;
+        self.show(0);
+        Ok(SyncReport {
+            started: self.started,
+            ended: self.inner.clock.now(),
+            proven: self.proven,
+            newest_signal: self.newest,
+            counts: self.counts,
+            coverage: self.inner.coverage().await?,
+        })
+    }
+}
+
+impl Request {
+    pub(super) async fn send(self, inner: &Inner) -> Result<Listed> {
+        let asked = inner.clock.now();
+        let mut listed = Listed {
+            request: self,
+            asked,
+            folded: Vec::new(),
+            known: Vec::new(),
+            jobs: Vec::new(),
+            listed: 0,
+            next: None,
+            cursor: None,
+            estimate: None,
+        };
+        let mut last = None;
+        match &listed.request {
+            Self::Changes(point, page) => {
+                let page = inner.mailbox.changes(point, page.as_ref()).await?;
+                listed.listed = page.changes.len() as u64;
+                listed.folded = plan::fold(page.changes);
+                listed.next = page.next.map(Next::Token);
+                listed.cursor = page.cursor;
+                listed.estimate = page.estimate;
+            }
+            Self::Unseen(generation, after) => {
+                let rows = inner
+                    .store
+                    .unseen(&inner.key, *generation, after.as_ref(), STORE_PAGE)
+                    .await?;
+                last = rows
+                    .last()
+                    .filter(|_| rows.len() == STORE_PAGE)
+                    .map(|row| row.id.clone());
+                listed.jobs = rows.into_iter().map(Job::new).collect();
+            }
+            Self::Faults(after) => {
+                let rows = inner
+                    .store
+                    .faults(&inner.key, FaultState::Pending, after.as_ref(), STORE_PAGE)
+                    .await?;
+                last = rows
+                    .last()
+                    .filter(|_| rows.len() == STORE_PAGE)
+                    .map(|row| row.message.id.clone());
+                let jobs = rows.into_iter().map(|fault| Job {
+                    fault: Some(fault.clone()),
+                    ..Job::new(fault.message)
+                });
+                listed.jobs = jobs.collect();
+            }
+        }
+        if let Some(last) = last {
+            listed.next = Some(Next::After(last));
+        }
+        let ids = listed.folded.iter().map(|entry| entry.message.id.clone());
+        let ids: Vec<MessageId> = ids
+            .chain(listed.jobs.iter().map(|job| job.message.id.clone()))
+            .collect();
+        if !ids.is_empty() {
+            listed.known = inner.store.known(&inner.key, ids).await?;
+        }
+        Ok(listed)
+    }
+}
+
+fn mismatch(path: &str, fault: SchemaFault) -> Error {
+    let path = path.to_owned();
+    Error::new(ErrorKind::SchemaMismatch { path, fault }, "sync.changes")
+}
+
+fn blocked(error: Error, until: Timestamp) -> Error {
+    error
+        .with_retry(Retry::At(until))
+        .with_context("stale_baselines", "too many")
+}
