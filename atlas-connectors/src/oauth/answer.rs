@@ -6,8 +6,10 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Response};
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
+use url::Url;
 
 use crate::clock::Timestamp;
 use crate::connection::RevokeOutcome;
@@ -29,6 +31,32 @@ pub(crate) struct TokenReply {
     pub(crate) refresh_expires_in: Option<Duration>,
     /// As the provider wrote it, not yet normalised.
     pub(crate) scope: Option<ScopeSet>,
+}
+
+/// The answer to a device authorization request (RFC 8628, section 3.2).
+pub(crate) struct DeviceReply {
+    pub(crate) device_code: SecretString,
+    pub(crate) user_code: String,
+    pub(crate) verification_url: Url,
+    pub(crate) verification_url_complete: Option<Url>,
+    pub(crate) expires_in: Duration,
+    pub(crate) interval: Duration,
+}
+
+#[derive(Deserialize)]
+struct RawDevice {
+    #[serde(deserialize_with = "secret")]
+    device_code: SecretString,
+    user_code: String,
+    /// Google writes `verification_url`.
+    #[serde(alias = "verification_url")]
+    verification_uri: Url,
+    #[serde(default, alias = "verification_url_complete")]
+    verification_uri_complete: Option<Url>,
+    #[serde(deserialize_with = "seconds")]
+    expires_in: Option<Duration>,
+    #[serde(default, deserialize_with = "seconds")]
+    interval: Option<Duration>,
 }
 
 #[derive(Deserialize)]
@@ -98,7 +126,33 @@ pub(crate) fn revoke_answer(
     Err(refusal(OPERATION, provider, GrantType::RefreshToken, answer, now).with_status(status))
 }
 
-fn reply(operation: &'static str, answer: &Response<Bytes>) -> Result<TokenReply> {
+/// The device code, or what its lack means.
+pub(crate) fn device_answer(
+    operation: &'static str,
+    provider: &dyn OAuthProvider,
+    answer: &Response<Bytes>,
+    now: Timestamp,
+) -> Result<DeviceReply> {
+    let status = answer.status().as_u16();
+    if status != 200 {
+        return Err(refusal(operation, provider, GrantType::DeviceCode, answer, now).with_status(status));
+    }
+    let raw: RawDevice = json(operation, answer)?;
+    Ok(DeviceReply {
+        device_code: raw.device_code,
+        user_code: raw.user_code,
+        verification_url: raw.verification_uri,
+        verification_url_complete: raw.verification_uri_complete,
+        expires_in: raw.expires_in.unwrap_or_default(),
+        // RFC 8628, section 3.2: 5 seconds where nothing is said.
+        interval: raw
+            .interval
+            .unwrap_or(Duration::from_secs(5))
+            .max(Duration::from_secs(1)),
+    })
+}
+
+fn json<T: DeserializeOwned>(operation: &'static str, answer: &Response<Bytes>) -> Result<T> {
     let body = answer.body();
     if body.len() > MAX_ANSWER {
         return Err(Error::new(BadPayload::TooLarge, operation));
@@ -107,14 +161,18 @@ fn reply(operation: &'static str, answer: &Response<Bytes>) -> Result<TokenReply
         return Err(Error::new(BadPayload::Type, operation));
     }
     // The parser's own error may quote what it read, which holds tokens: only its class goes on.
-    let raw: RawReply = serde_json::from_slice(body).map_err(|error| {
+    serde_json::from_slice(body).map_err(|error| {
         let fault = match error.classify() {
             serde_json::error::Category::Eof | serde_json::error::Category::Io => BadPayload::Truncated,
             serde_json::error::Category::Syntax => BadPayload::Syntax,
             serde_json::error::Category::Data => BadPayload::Type,
         };
         Error::new(fault, operation)
-    })?;
+    })
+}
+
+fn reply(operation: &'static str, answer: &Response<Bytes>) -> Result<TokenReply> {
+    let raw: RawReply = json(operation, answer)?;
     let token_type = raw.token_type.unwrap_or_else(|| "Bearer".to_owned());
     if !token_type.eq_ignore_ascii_case("bearer") {
         return Err(Error::new(

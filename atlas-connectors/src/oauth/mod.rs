@@ -6,9 +6,11 @@ mod app;
 mod callback;
 mod claims;
 mod client;
+mod device;
 mod flow;
 mod flow_store;
 mod id_token;
+mod loopback;
 mod profile;
 mod provider;
 mod refresh;
@@ -22,7 +24,9 @@ pub use app::OAuthApp;
 pub use callback::Callback;
 pub use claims::IdClaims;
 pub use client::{ClientId, Endpoints, OAuthClient};
+pub use device::DeviceSignIn;
 pub use flow_store::{FlowStore, StateHash, StoredFlow};
+pub use loopback::{Loopback, open_browser};
 pub use profile::AccountProfile;
 pub use provider::{
     AuthorizeRequest, ClientAuthentication, GrantType, OAuthProvider, RedirectRefusal, Revocation, TokenRefusal,
