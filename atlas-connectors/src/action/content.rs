@@ -140,10 +140,7 @@ impl MailContent {
             let lines: Vec<String> = bodies.iter().map(|body| normal_lines(body)).collect();
             out.list(name, lines.iter().map(String::as_str));
         }
-        out.number(
-            "attachments",
-            u64::try_from(self.attachments.len()).unwrap_or(u64::MAX),
-        );
+        out.number("attachments", u64::try_from(self.attachments.len()).unwrap_or(u64::MAX));
         for file in &self.attachments {
             out.optional("name", file.name.as_deref());
             out.text("type", &file.media_type);

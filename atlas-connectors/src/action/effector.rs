@@ -268,7 +268,11 @@ impl Effector<OutgoingMessage> for MailSend {
             (Some(approved), Some(held)) => approved.digest() == held.digest(),
             _ => false,
         };
-        Ok(if same { HandleState::AsApproved } else { HandleState::Changed })
+        Ok(if same {
+            HandleState::AsApproved
+        } else {
+            HandleState::Changed
+        })
     }
 
     async fn commit(&self, prepared: Prepared) -> Result<Sent> {
@@ -276,7 +280,11 @@ impl Effector<OutgoingMessage> for MailSend {
     }
 
     async fn reconcile(&self, prepared: &Prepared) -> Result<Reconciled> {
-        self.0.reconcile(prepared).await
+        Ok(match self.0.reconcile(prepared).await? {
+            // Only a handle that is still there proves that nothing was sent.
+            Reconciled::DidNotHappen if prepared.handle().is_none() => Reconciled::Unknown,
+            found => found,
+        })
     }
 
     async fn sweep(&self, ended: &Prepared) -> Result<()> {

@@ -87,16 +87,18 @@ impl IntentState {
         };
         match self {
             Draft => matches!(next, Draft | AwaitingApproval | Ready | Cancelled),
-            AwaitingApproval => matches!(next, Ready | Cancelled),
+            AwaitingApproval => matches!(next, AwaitingApproval | Ready | Cancelled),
             Ready => matches!(next, Ready | Claimed | Cancelled | NotSent | Uncertain | Sent),
-            Claimed => matches!(next, Claimed | Ready | Handle | Sending | Cancelled | NotSent | Uncertain | Sent),
+            Claimed => matches!(
+                next,
+                Claimed | Ready | Handle | Sending | Cancelled | NotSent | Uncertain | Sent
+            ),
             Handle => matches!(next, Handle | Ready | Sending | Cancelled | NotSent | Uncertain | Sent),
             Sending => matches!(next, Sending | Ready | Sent | NotSent | Uncertain),
             Uncertain => matches!(next, Uncertain | Sent | NotSent | Cancelled),
-            Sent | NotSent | Cancelled => matches!(
-                (self, next),
-                (Sent, Sent) | (NotSent, NotSent) | (Cancelled, Cancelled)
-            ),
+            Sent | NotSent | Cancelled => {
+                matches!((self, next), (Sent, Sent) | (NotSent, NotSent) | (Cancelled, Cancelled))
+            }
         }
     }
 }
@@ -302,7 +304,11 @@ mod tests {
     fn only_what_was_approved_is_claimed_and_only_what_was_claimed_is_sent() {
         for state in IntentState::ALL {
             let claims = state.may_become(IntentState::Claimed);
-            assert_eq!(claims, matches!(state, IntentState::Ready | IntentState::Claimed), "{state}");
+            assert_eq!(
+                claims,
+                matches!(state, IntentState::Ready | IntentState::Claimed),
+                "{state}"
+            );
             let sends = state.may_become(IntentState::Sending);
             let held = matches!(state, IntentState::Claimed | IntentState::Handle | IntentState::Sending);
             assert_eq!(sends, held, "{state}");

@@ -136,7 +136,8 @@ impl ApprovalRecord {
         facts.text("expires", &self.expires.unix_millis().to_string());
         facts.text("nonce", self.nonce.as_str());
         facts.text("key", &self.key_id);
-        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key).map_err(|_| NotApproved::Digest.at("approval.verify"))?;
+        let mut mac =
+            <Hmac<Sha256> as Mac>::new_from_slice(key).map_err(|_| NotApproved::Digest.at("approval.verify"))?;
         mac.update(facts.finish().as_bytes());
         Ok(mac)
     }

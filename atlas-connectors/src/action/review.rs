@@ -5,9 +5,9 @@ use std::fmt;
 use mail_parser::decoders::html::html_to_text;
 use serde::{Deserialize, Serialize};
 
+use crate::action::Digest;
 use crate::action::content::{Attached, MailContent, Party, sha256};
 use crate::action::warning::Warning;
-use crate::action::Digest;
 use crate::clock::Timestamp;
 use crate::ids::{ActorId, ConnectionId, IntentId, ThreadId};
 use crate::mail::OutgoingMessage;
@@ -212,7 +212,11 @@ impl fmt::Display for MailReview {
         for file in &self.attachments {
             let name = visible(file.name.as_deref().unwrap_or("(no name)"));
             let kind = visible(&file.media_type);
-            writeln!(f, "{:<12}{name} ({kind}, {} bytes, {})", "File", file.bytes, file.digest)?;
+            writeln!(
+                f,
+                "{:<12}{name} ({kind}, {} bytes, {})",
+                "File", file.bytes, file.digest
+            )?;
         }
         for (title, bodies) in [("text", &self.text), ("html, shown as text", &self.html_as_text)] {
             for body in bodies {
@@ -284,7 +288,11 @@ fn links_of(html: &str, links: &mut Vec<String>) {
         let mut from = 0;
         while let Some(found) = lower.get(from..).and_then(|rest| rest.find(name)) {
             from += found + name.len();
-            let Some(value) = html.get(from..).map(str::trim_start).and_then(|rest| rest.strip_prefix('=')) else {
+            let Some(value) = html
+                .get(from..)
+                .map(str::trim_start)
+                .and_then(|rest| rest.strip_prefix('='))
+            else {
                 continue;
             };
             let value = value.trim_start();

@@ -93,13 +93,3 @@ pub enum Reconciled<T = Sent> {
     /// It cannot be told.
     Unknown,
 }
-
-impl Action for OutgoingMessage {
-    const KIND: &'static str = "mail.send";
-    type Outcome = Sent;
-}
-
-impl Action for crate::mail::LabelChange {
-    const KIND: &'static str = "mail.organize";
-    type Outcome = ();
-}

@@ -219,7 +219,12 @@ impl Circle {
         }
         for party in mail.recipients() {
             let domain = domain_of(&party.address).to_lowercase();
-            if !own.contains(&domain) && !self.known_domains.iter().any(|known| known.eq_ignore_ascii_case(&domain)) {
+            if !own.contains(&domain)
+                && !self
+                    .known_domains
+                    .iter()
+                    .any(|known| known.eq_ignore_ascii_case(&domain))
+            {
                 out.push(Warning::OutsideRecipient {
                     address: party.address.clone(),
                 });
@@ -229,7 +234,11 @@ impl Circle {
             out.push(Warning::BlindCopies { count: mail.bcc.len() });
         }
         for party in &mail.reply_to {
-            if !mail.from.iter().any(|from| from.address.eq_ignore_ascii_case(&party.address)) {
+            if !mail
+                .from
+                .iter()
+                .any(|from| from.address.eq_ignore_ascii_case(&party.address))
+            {
                 out.push(Warning::ReplyToDiffers {
                     address: party.address.clone(),
                 });
@@ -253,7 +262,10 @@ impl Circle {
     }
 
     fn own(&self, account: &Identity) -> BTreeSet<String> {
-        let account = account.address.as_deref().map(|address| domain_of(address).to_lowercase());
+        let account = account
+            .address
+            .as_deref()
+            .map(|address| domain_of(address).to_lowercase());
         self.own_domains
             .iter()
             .map(|domain| domain.to_lowercase())
@@ -274,7 +286,10 @@ impl Circle {
             out.push(Warning::MixedScript { domain: reads.clone() });
         }
         let looks: String = skeleton(&reads).collect();
-        let known = own.iter().cloned().chain(self.known_domains.iter().map(|d| d.to_lowercase()));
+        let known = own
+            .iter()
+            .cloned()
+            .chain(self.known_domains.iter().map(|d| d.to_lowercase()));
         for known in known {
             let (known_reads, _) = idna::domain_to_unicode(&known);
             if known_reads == reads {
@@ -311,18 +326,25 @@ pub(super) fn is_invisible(c: char) -> bool {
 
 fn characters(place: &str, text: &str, out: &mut Vec<Warning>) {
     if text.chars().any(is_bidi) {
-        out.push(Warning::Bidi { place: place.to_owned() });
+        out.push(Warning::Bidi {
+            place: place.to_owned(),
+        });
     }
     // A joiner between letters of joining scripts and inside emoji is ordinary writing.
     let chars: Vec<char> = text.chars().collect();
     let hidden = chars.iter().enumerate().any(|(index, c)| {
         let joins = matches!(c, '\u{200c}' | '\u{200d}')
-            && index.checked_sub(1).and_then(|before| chars.get(before)).is_some_and(|c| !c.is_ascii())
+            && index
+                .checked_sub(1)
+                .and_then(|before| chars.get(before))
+                .is_some_and(|c| !c.is_ascii())
             && chars.get(index + 1).is_some_and(|c| !c.is_ascii());
         is_invisible(*c) && !joins
     });
     if hidden {
-        out.push(Warning::Invisible { place: place.to_owned() });
+        out.push(Warning::Invisible {
+            place: place.to_owned(),
+        });
     }
 }
 
@@ -333,7 +355,12 @@ fn one_slip_apart(known: &str, other: &str) -> bool {
         return false;
     }
     let prefix = known.iter().zip(&other).take_while(|(a, b)| a == b).count();
-    let suffix = known.iter().rev().zip(other.iter().rev()).take_while(|(a, b)| a == b).count();
+    let suffix = known
+        .iter()
+        .rev()
+        .zip(other.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
     let shorter = known.len().min(other.len());
     if known.len() != other.len() {
         return prefix + suffix >= shorter;
@@ -408,8 +435,14 @@ mod tests {
 
     #[test]
     fn bodies_are_compared_by_their_words() {
-        assert!(!bodies_differ("Hello Mia, the parts are on their way.", "Hello  Mia,\nthe parts are on their way."));
-        assert!(bodies_differ("Hello Mia, the parts are on their way.", "Please pay to account 12345678 at once."));
+        assert!(!bodies_differ(
+            "Hello Mia, the parts are on their way.",
+            "Hello  Mia,\nthe parts are on their way."
+        ));
+        assert!(bodies_differ(
+            "Hello Mia, the parts are on their way.",
+            "Please pay to account 12345678 at once."
+        ));
         assert!(!bodies_differ("", "only html"));
     }
 }

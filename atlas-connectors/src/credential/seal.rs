@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
 use secrecy::SecretBox;
+use sha2::Sha256;
+use zeroize::Zeroizing;
 
 use super::key::{KeyProvider, SealingKey};
 use crate::error::{Error, Result, StorageFault};
@@ -166,6 +169,22 @@ impl Sealer {
         Ok(SecretBox::new(Box::new(clear)))
     }
 
+    /// A key for one other purpose, such as authenticating approvals, made from the current key or, to check what was
+    /// made earlier, from the one with this id.
+    pub(crate) fn derive(&self, key_id: Option<&str>, purpose: &str) -> Result<DerivedKey> {
+        let missing = || Error::new(StorageFault::Key, "seal.derive");
+        let key = match key_id {
+            None => self.keys.current()?,
+            Some(id) => self.keys.find(id)?.ok_or_else(missing)?,
+        };
+        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(key.bytes()).map_err(|_| missing())?;
+        mac.update(purpose.as_bytes());
+        Ok(DerivedKey {
+            id: key.id().into(),
+            bytes: Zeroizing::new(mac.finalize().into_bytes().into()),
+        })
+    }
+
     /// Id of the key that an envelope names. It is not verified before the envelope is opened.
     ///
     /// # Errors
@@ -178,6 +197,23 @@ impl Sealer {
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sealer").field("keys", &self.keys).finish()
+    }
+}
+
+/// A key made from a sealing key for one purpose (HMAC-SHA-256 over the purpose).
+pub(crate) struct DerivedKey {
+    id: Box<str>,
+    bytes: Zeroizing<[u8; 32]>,
+}
+
+impl DerivedKey {
+    /// Id of the sealing key it was made from.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.bytes
     }
 }
 

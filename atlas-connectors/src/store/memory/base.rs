@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::connections::Connections;
 use super::credentials::Credentials;
 use super::sync::Mailboxes;
+use super::outbox::Outbox;
 use crate::clock::{Clock, SystemClock};
 
 /// Keeps everything in memory, with the same behaviour as the stores on disk. Clones share the data.
@@ -14,6 +15,7 @@ pub struct MemoryStore {
     pub(super) credentials: Credentials,
     pub(super) mailboxes: Mailboxes,
     pub(super) connections: Connections,
+    pub(super) outbox: Outbox,
 }
 
 impl MemoryStore {
@@ -29,6 +31,7 @@ impl MemoryStore {
             credentials: Credentials::default(),
             mailboxes: Mailboxes::default(),
             connections: Connections::default(),
+            outbox: Outbox::default(),
         }
     }
 }

@@ -5,5 +5,6 @@ mod connections;
 mod credentials;
 mod inbox;
 mod sync;
+mod outbox;
 
 pub use base::MemoryStore;

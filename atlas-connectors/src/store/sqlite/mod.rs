@@ -4,6 +4,7 @@ mod base;
 mod connections;
 mod credentials;
 mod migrations;
+mod outbox;
 mod values;
 
 pub use base::SqliteStore;

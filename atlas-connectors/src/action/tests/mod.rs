@@ -1,0 +1,1 @@
+//! Gate and outbox over stores, with a counting mailbox.
