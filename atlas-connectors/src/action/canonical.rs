@@ -152,5 +152,5 @@ mod tests {
         assert_eq!(digest.to_string(), PINNED);
     }
 
-    const PINNED: &str = "PIN";
+    const PINNED: &str = "8a629713c6e0ea2359f792c82f140365d06384048f97589994678f01b8591d3a";
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::connections::Connections;
 use super::credentials::Credentials;
-use super::sync::Mailboxes;
 use super::outbox::Outbox;
+use super::sync::Mailboxes;
 use crate::clock::{Clock, SystemClock};
 
 /// Keeps everything in memory, with the same behaviour as the stores on disk. Clones share the data.

@@ -4,7 +4,7 @@ mod base;
 mod connections;
 mod credentials;
 mod inbox;
-mod sync;
 mod outbox;
+mod sync;
 
 pub use base::MemoryStore;
