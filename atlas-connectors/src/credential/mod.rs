@@ -11,6 +11,8 @@ mod grant;
 mod key;
 mod kind;
 mod refresh;
+#[cfg(test)]
+mod refresh_tests;
 mod refreshing_token;
 mod seal;
 mod store;

@@ -11,8 +11,9 @@ use super::grant::OAuthGrant;
 use super::token::AccessToken;
 use crate::clock::{Clock, Timestamp};
 
-/// A stored token dated further ahead than this means that the wall clock has jumped back.
-const SKEW: Duration = Duration::from_secs(60);
+/// A stored token dated further ahead than this means that the wall clock has jumped back; less may be the difference
+/// between the clocks of two machines, and is covered by the margin.
+const SKEW: Duration = Duration::from_secs(300);
 
 /// Read by every request without a lock; written by the one task that refreshes.
 pub(super) struct TokenCache {
