@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use tokio::sync::OwnedMutexGuard;
 
@@ -165,8 +167,11 @@ impl Shared {
             // The store was so slow that the lease might end during the call.
             return Ok(Attempt::Again);
         }
-        let answer = match self.within_time(self.refresh.refresh(&stored.grant)).await {
-            Some(answer) => answer,
+        // The host's code may be in there: its panic must not take the lease with it.
+        let call = AssertUnwindSafe(self.refresh.refresh(&stored.grant)).catch_unwind();
+        let answer = match self.within_time(call).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(_)) => Err(Error::new(OAuthError::Transient, TOKEN).with_context("refresh", "panicked")),
             None => Err(Error::new(Unreachable::Timeout, TOKEN)),
         };
         match answer {

@@ -165,7 +165,7 @@ enum Answer {
     Rotated,
     Fail(ErrorKind),
     /// The same, once [`Endpoint::open`] lets it through.
-    Held(Box<Answer>),
+    Held(Box<Self>),
     /// No answer.
     Never,
     /// The host's code panics.
