@@ -35,6 +35,11 @@ pub fn encode(bytes: &[u8]) -> String {
     base64::engine::general_purpose::URL_SAFE.encode(bytes)
 }
 
+/// Encodes in the standard alphabet with padding, as MIME wants it.
+pub(crate) fn encode_standard(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
 /// The character in the URL alphabet; `None` for a line break.
 pub(crate) const fn fold(byte: u8) -> Option<u8> {
     match byte {

@@ -79,8 +79,6 @@ impl OAuthProvider for GoogleOAuth {
         let mut extras = Vec::new();
         if request.offline {
             extras.push(("access_type", "offline".to_owned()));
-            // Without it a second consent of the same person gives no refresh token.
-            extras.push(("prompt", "consent".to_owned()));
         }
         if let Some(domain) = request.organization {
             // Narrows the account chooser; no check. The `hd` claim is compared when the person is back.

@@ -341,11 +341,7 @@ fn requests_ask_for_offline_access_and_never_for_older_scopes() {
     let extras = google().authorize_extras(&request);
     assert_eq!(
         extras,
-        [
-            ("access_type", "offline".to_owned()),
-            ("prompt", "consent".to_owned()),
-            ("hd", "acme.example".to_owned())
-        ]
+        [("access_type", "offline".to_owned()), ("hd", "acme.example".to_owned())]
     );
 }
 

@@ -1,10 +1,13 @@
 //! `users.messages.send` and every other request that carries a whole mail:
 //! <https://developers.google.com/workspace/gmail/api/guides/uploads>
+//!
+//! Resumable uploads are left out on purpose: they make several requests of what has to be exactly one, and a mail is at
+//! most 35 MiB.
 
 use atlas_connectors::http::Call;
 use atlas_connectors::{Result, ThreadId};
 use bytes::Bytes;
-use http::header::{HeaderName, HeaderValue};
+use http::header::HeaderValue;
 use serde::Serialize;
 
 use crate::wire::request::invalid;
@@ -39,49 +42,6 @@ pub enum Body {
 pub(crate) fn send(api: &Api, raw: &[u8], thread: Option<&ThreadId>, body: Body) -> Result<Call> {
     let target = Target::new(Method::MessagesSend, http::Method::POST, &["messages", "send"]);
     with_message(api, &target, raw, thread, body)
-}
-
-/// Begins a resumable upload: `POST …?uploadType=resumable`. The answer's `Location` takes the bytes. Nothing is sent
-/// before the last byte has arrived, so that a cut upload is known not to have happened.
-///
-/// # Errors
-/// [`atlas_connectors::ErrorKind::Invalid`] for a mail over [`UPLOAD_MAX`].
-pub(crate) fn begin_resumable(api: &Api, target: &Target<'_>, size: usize, thread: Option<&ThreadId>) -> Result<Call> {
-    check_size(target.method, size)?;
-    let mut url = api.upload_url(target.method, target.segments)?;
-    url.query_pairs_mut().append_pair("uploadType", "resumable");
-    let mut call = match target.method {
-        Method::MessagesSend => api.json(
-            target.method,
-            target.verb.clone(),
-            &url,
-            &Resource {
-                raw: None,
-                thread_id: thread,
-            },
-        ),
-        _ => api.json(
-            target.method,
-            target.verb.clone(),
-            &url,
-            &Draft {
-                message: Resource {
-                    raw: None,
-                    thread_id: thread,
-                },
-            },
-        ),
-    }?;
-    let headers = call.request.headers_mut();
-    headers.insert(
-        HeaderName::from_static("x-upload-content-type"),
-        HeaderValue::from_static(RFC822),
-    );
-    headers.insert(
-        HeaderName::from_static("x-upload-content-length"),
-        HeaderValue::from(size),
-    );
-    Ok(call)
 }
 
 const RFC822: &str = "message/rfc822";
