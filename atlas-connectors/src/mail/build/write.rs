@@ -23,6 +23,8 @@ use crate::mail::{Address, BuildError, Field, MARKER_HEADER, OutgoingMessage};
 const MAX_NEWEST_REFERENCES: usize = 30;
 /// Bytes of one base64 line before encoding: 76 characters after it (RFC 2045, section 6.8).
 const BASE64_LINE: usize = 57;
+/// Bytes of one encoded word before encoding.
+const ENCODED_WORD: usize = 42;
 /// Longest line without its line end (RFC 5322, section 2.1.1).
 const MAX_LINE: usize = 998;
 
@@ -34,7 +36,7 @@ pub(super) fn message(mail: &OutgoingBuilder, now: Timestamp) -> Result<(Bytes, 
     let mut builder = MessageBuilder::new()
         .header("Date", Date::new(now.unix_seconds()))
         .header("Message-ID", HeaderId::new(format!("{}@{domain}", random_hex())))
-        .header("From", header_address(from));
+        .header("From", header_addresses(std::slice::from_ref(from)));
     for (name, list) in [
         ("Reply-To", &mail.reply_to),
         ("To", &mail.to),
@@ -42,7 +44,7 @@ pub(super) fn message(mail: &OutgoingBuilder, now: Timestamp) -> Result<(Bytes, 
         ("Bcc", &mail.bcc),
     ] {
         if !list.is_empty() {
-            builder = builder.header(name, HeaderAddress::new_list(list.iter().map(header_address).collect()));
+            builder = builder.header(name, header_addresses(list));
         }
     }
     builder = builder.header("Subject", header_text(&mail.subject));
@@ -186,12 +188,49 @@ fn base64_lines(bytes: &[u8]) -> Vec<u8> {
     lines
 }
 
-fn header_address(address: &Address) -> HeaderAddress<'static> {
-    HeaderAddress::new_address(address.name.clone(), address.address.clone())
+fn header_addresses(list: &[Address]) -> HeaderType<'static> {
+    if list
+        .iter()
+        .any(|address| address.name.as_deref().is_some_and(looks_encoded))
+    {
+        let written = list.iter().map(|address| match &address.name {
+            Some(name) => format!("{} <{}>", encoded_words(name), address.address),
+            None => format!("<{}>", address.address),
+        });
+        return Raw::new(written.collect::<Vec<_>>().join(", ")).into();
+    }
+    let list = list
+        .iter()
+        .map(|address| HeaderAddress::new_address(address.name.clone(), address.address.clone()));
+    HeaderAddress::new_list(list.collect()).into()
 }
 
 fn header_text(text: &str) -> HeaderType<'static> {
+    if looks_encoded(text) {
+        return Raw::new(encoded_words(text)).into();
+    }
     Text::new(text.to_owned()).into()
+}
+
+/// Plain text that a reader would take for an RFC 2047 word, and show as something else.
+fn looks_encoded(text: &str) -> bool {
+    text.contains("=?")
+}
+
+/// RFC 2047 words in base64, at most 75 characters each, divided by spaces at which the writer folds.
+fn encoded_words(text: &str) -> String {
+    let mut words = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut end = rest.len().min(ENCODED_WORD);
+        while !rest.is_char_boundary(end) {
+            end -= 1;
+        }
+        let (word, after) = rest.split_at(end);
+        words.push(format!("=?utf-8?B?{}?=", STANDARD.encode(word)));
+        rest = after;
+    }
+    words.join(" ")
 }
 
 /// The first reference and the newest ones: enough for every reader to find the conversation, and bounded.

@@ -45,23 +45,35 @@ pub(super) fn text(bytes: &[u8], declared: Option<&str>, path: &str, losses: &mu
     {
         losses.push(Loss::new(LossKind::UnknownCharset, path, Some(name)));
     }
-    let decoded = match named {
-        Some(name) if !is_utf8(name) => decode_as(name, bytes).unwrap_or_default(),
-        Some(_) => String::from_utf8_lossy(bytes).into_owned(),
+    let (decoded, undecodable) = match named {
+        Some(name) if !is_utf8(name) => {
+            let decoded = decode_as(name, bytes).unwrap_or_default();
+            let undecodable = decoded.contains(char::REPLACEMENT_CHARACTER);
+            (decoded, undecodable)
+        }
+        // U+FFFD itself may have been written.
+        Some(_) => match std::str::from_utf8(bytes) {
+            Ok(text) => (text.to_owned(), false),
+            Err(_) => (String::from_utf8_lossy(bytes).into_owned(), true),
+        },
         None => match std::str::from_utf8(bytes) {
-            Ok(text) => text.to_owned(),
+            Ok(text) => (text.to_owned(), false),
             Err(_) => {
                 if declared.is_none_or(is_ascii) {
                     losses.push(Loss::new(LossKind::UnknownCharset, path, declared));
                 }
-                decode_as("windows-1252", bytes).unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned())
+                let decoded = decode_as("windows-1252", bytes);
+                (
+                    decoded.unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned()),
+                    false,
+                )
             }
         },
     };
-    let decoded = decoded.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(decoded);
-    if decoded.contains('\u{fffd}') {
+    if undecodable {
         losses.push(Loss::new(LossKind::UndecodableText, path, named));
     }
+    let decoded = decoded.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(decoded);
     unify(decoded, path, losses)
 }
 
