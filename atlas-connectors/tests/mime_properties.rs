@@ -1,4 +1,10 @@
 //! Parsing is total, and what is built reads back as it was meant.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail their test"
+)]
 
 use atlas_connectors::Timestamp;
 use atlas_connectors::mail::{
