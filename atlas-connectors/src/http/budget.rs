@@ -129,3 +129,6 @@ impl Budget {
         self.at = self.at.max(now);
     }
 }
+
+#[cfg(test)]
+mod tests;

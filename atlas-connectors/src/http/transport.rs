@@ -62,6 +62,7 @@ pub trait HttpTransport: fmt::Debug + Send + Sync + 'static {
 ///
 /// # Errors
 /// [`crate::ErrorKind::BadPayload`] for a body that is cut or too large, and whatever else ends the stream.
+#[cfg(any(test, feature = "testkit", feature = "reqwest"))]
 pub(crate) async fn collect(answer: Response<ByteStream>, limit: usize) -> Result<Response<Bytes>> {
     let (parts, body) = answer.into_parts();
     let body = body.collect(limit).await.map_err(|error| match error.effect() {
