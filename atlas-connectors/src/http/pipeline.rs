@@ -462,3 +462,6 @@ async fn beginning(mut body: ByteStream) -> Vec<u8> {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
