@@ -9,6 +9,9 @@ mod events;
 mod flight;
 mod grant;
 mod key;
+mod key_file;
+#[cfg(feature = "keyring")]
+mod keyring;
 mod kind;
 mod refresh;
 #[cfg(test)]
@@ -23,6 +26,9 @@ mod vault;
 pub use events::GrantEvents;
 pub use grant::{EndedGrant, OAuthGrant, RefreshedGrant};
 pub use key::{KeyProvider, KeyRing, SealingKey};
+pub use key_file::KeyFile;
+#[cfg(feature = "keyring")]
+pub use keyring::KeyringKeys;
 pub use kind::{ApiKey, Basic, ClientCertificate, ClientCredentials, Credential};
 pub use refresh::{Refresh, RefreshSettings};
 pub use refreshing_token::{RefreshingToken, RefreshingTokenBuilder};
