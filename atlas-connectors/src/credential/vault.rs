@@ -262,3 +262,7 @@ fn context(key: &CredentialKey, epoch: Epoch, version: Version) -> SealContext<'
 fn is(error: &Error, fault: StorageFault) -> bool {
     matches!(error.kind(), ErrorKind::StorageFailed(found) if *found == fault)
 }
+
+#[cfg(test)]
+#[path = "vault_tests.rs"]
+mod tests;

@@ -305,3 +305,7 @@ fn failed(operation: &'static str, error: &rusqlite::Error) -> Error {
         None => out,
     }
 }
+
+#[cfg(test)]
+#[path = "base_tests.rs"]
+mod tests;
