@@ -29,6 +29,8 @@ mod record;
 mod review;
 mod send;
 mod store;
+#[cfg(any(test, feature = "testkit"))]
+mod suite;
 #[cfg(test)]
 mod tests;
 mod warning;
@@ -48,3 +50,6 @@ pub use review::{MailReview, Review, ReviewAddress, ReviewAttachment, ReviewCont
 pub use send::{Prepared, Reconciled, Sent};
 pub use store::{AutomaticCount, Inserted, IntentChange, OutboxSettings, OutboxStore};
 pub use warning::{Circle, Warning};
+
+#[cfg(any(test, feature = "testkit"))]
+pub(crate) use suite::approved_for_suite;

@@ -2,7 +2,11 @@
 //! implementation breaks, and returns it instead of panicking.
 
 mod credential_store;
+mod mailbox;
+#[cfg(test)]
+mod mailbox_tests;
 mod violation;
 
 pub use credential_store::credential_store;
+pub use mailbox::{MailboxPeer, PeerAbilities, PeerSearch, mailbox};
 pub use violation::{Pace, Violation};
