@@ -159,7 +159,12 @@ impl Shared {
         }
         let base = Identified::of(&stored.grant);
         if let Some(unsaved) = flight.unsaved.take_if(|unsaved| unsaved.base == base) {
-            return self.save(flight, stored, unsaved, fence).await;
+            let saved = self.save(flight, stored, unsaved, fence).await?;
+            // It may have aged while it could not be stored.
+            return Ok(match self.look() {
+                Found::Spent => Attempt::Again,
+                Found::Fresh(_) | Found::Aging(_) => saved,
+            });
         }
         flight.unsaved = None;
         let (asked, asked_at) = (self.clock.monotonic(), self.clock.now());

@@ -1,11 +1,11 @@
 //! The token of one source in this process, and how long it is good for.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use std::sync::Arc;
 
 use super::grant::OAuthGrant;
 use super::token::AccessToken;
@@ -104,11 +104,15 @@ impl TokenCache {
         margin: Margin,
         clock: &dyn Clock,
     ) {
-        let known = self.entry.load().as_ref().is_some_and(|entry| {
-            entry.token.generation() == grant.generation && entry.obtained_at == grant.obtained_at
-        });
-        if known {
-            return;
+        if let Some(entry) = self.entry.load().as_ref() {
+            let generation = entry.token.generation();
+            if (generation, entry.obtained_at) == (grant.generation, grant.obtained_at) {
+                return;
+            }
+            if grant.generation <= generation {
+                // A new sign-in counts from one again: what was rejected before it says nothing about its tokens.
+                self.rejected.store(0, Ordering::Release);
+            }
         }
         let life = grant.lifetime().map(|length| {
             let (now, wall) = (clock.monotonic(), clock.now());
@@ -298,6 +302,20 @@ mod tests {
         assert_eq!(word(&cache, &clock), "fresh");
         clock.advance(MINUTE);
         assert_eq!(word(&cache, &clock), "aging");
+    }
+
+    #[test]
+    fn a_new_sign_in_is_not_taken_for_what_was_rejected_before_it() {
+        let clock = clock();
+        let cache = TokenCache::new();
+        let mut fifth = grant(&clock);
+        fifth.generation = 5;
+        cache.adopt(&fifth, None, true, MARGIN, &clock);
+        cache.reject(5);
+        assert_eq!(word(&cache, &clock), "spent");
+        clock.advance(MINUTE);
+        cache.adopt(&grant(&clock), None, true, MARGIN, &clock);
+        assert_eq!(word(&cache, &clock), "fresh");
     }
 
     #[test]

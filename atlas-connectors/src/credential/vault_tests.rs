@@ -7,9 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::*;
+use crate::clock::Timestamp;
 use crate::credential::codec::tests::every_kind;
-use crate::credential::{KeyRing, SealingKey};
+use crate::credential::{Basic, KeyRing, OAuthGrant, SealingKey};
 use crate::ids::{ConnectionId, HolderId, TenantId};
+use crate::oauth::ScopeSet;
 use crate::store::MemoryStore;
 
 fn key(name: &str) -> CredentialKey {
@@ -193,6 +195,38 @@ async fn the_store_sees_no_clear_text() {
         let clear = clear(&credential);
         let pieces: HashSet<&[u8]> = clear.windows(8).collect();
         assert!(!envelope.windows(8).any(|window| pieces.contains(window)));
+    }
+}
+
+/// Nor does the file, the log beside it included, before and after an erasure.
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn the_file_holds_no_clear_text() {
+    use crate::store::SqliteStore;
+
+    let folder = tempfile::tempdir().unwrap();
+    let store: Arc<dyn CredentialStore> = Arc::new(SqliteStore::open(folder.path().join("atlas.db")).unwrap());
+    let (vault, _) = before_and_after(&store);
+    let canaries = ["canary-access-Zq7", "canary-refresh-Zq7", "canary-password-Zq7"];
+    let grant = OAuthGrant::new(canaries[0].into(), ScopeSet::new(), Timestamp::UNIX_EPOCH)
+        .with_refresh_token(canaries[1].into());
+    let basic = Basic {
+        user: "reader".into(),
+        password: canaries[2].into(),
+    };
+    vault.put(&key("a"), Epoch::FIRST, &grant.into()).await.unwrap();
+    vault.put(&key("b"), Epoch::FIRST, &basic.into()).await.unwrap();
+    let envelope = store.load(&key("b")).await.unwrap().unwrap().value.envelope;
+    let holds = |piece: &[u8]| {
+        std::fs::read_dir(folder.path()).unwrap().any(|file| {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            bytes.windows(piece.len()).any(|window| window == piece)
+        })
+    };
+    assert!(holds(&envelope[..40]), "the search finds what is there");
+    for canary in canaries {
+        let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, canary);
+        assert!(!holds(canary.as_bytes()) && !holds(encoded.as_bytes()));
     }
 }
 

@@ -252,6 +252,27 @@ async fn a_token_that_cannot_be_stored_is_neither_used_nor_lost() {
     );
 }
 
+#[tokio::test]
+async fn a_kept_token_that_is_over_when_the_disk_has_room_again_is_stored_and_renewed() {
+    let world = World::expired().await;
+    world.endpoint.answer([Answer::Held(Box::new(Answer::Rotated))]);
+    let source = world.source();
+    let asking = tokio::spawn({
+        let source = source.clone();
+        async move { source.token().await }
+    });
+    world.endpoint.arrived(1).await;
+    world.store.set_full(true);
+    world.endpoint.open();
+    assert_eq!(asking.await.unwrap().unwrap_err().code(), "storage.full");
+    world.clock.advance(HOUR);
+    world.store.set_full(false);
+    let token = world.drive(async move { source.token().await.unwrap() }).await;
+    assert_eq!(secret(&token), "access-3", "asked with the refresh token that was kept");
+    assert_eq!(world.stored().await.refresh_token.unwrap().expose_secret(), "refresh-2");
+    assert_eq!(world.endpoint.calls(), 2);
+}
+
 /// F46: the stored grant cannot be opened.
 #[tokio::test]
 async fn a_damaged_row_is_left_as_it_is() {

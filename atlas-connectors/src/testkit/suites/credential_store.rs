@@ -13,8 +13,8 @@ use crate::credential::{CredentialKey, CredentialStore, Fence, SealedCredential,
 use crate::error::Result as AtlasResult;
 use crate::ids::{ConnectionId, Epoch, HolderId, TenantId, Version};
 
-const TTL: Duration = Duration::from_millis(500);
-const MANY: usize = 12;
+pub(super) const TTL: Duration = Duration::from_millis(500);
+pub(super) const MANY: usize = 12;
 
 /// Checks every sentence of the contract of [`CredentialStore`]. `open` gives another handle on the same data at each
 /// call, as another process would have; the data may hold other rows.
@@ -69,13 +69,13 @@ where
 }
 
 /// Two handles on the same data.
-struct Pair<'a> {
-    one: &'a dyn CredentialStore,
-    two: &'a dyn CredentialStore,
-    pace: Pace<'a>,
+pub(super) struct Pair<'a> {
+    pub(super) one: &'a dyn CredentialStore,
+    pub(super) two: &'a dyn CredentialStore,
+    pub(super) pace: Pace<'a>,
 }
 
-type Row = Option<Versioned<SealedCredential>>;
+pub(super) type Row = Option<Versioned<SealedCredential>>;
 
 impl Pair<'_> {
     async fn first_write(&self) -> Result<(), Violation> {
@@ -288,114 +288,6 @@ impl Pair<'_> {
         Ok(())
     }
 
-    async fn lease_excludes(&self) -> Result<(), Violation> {
-        let case = Case("lease_excludes");
-        let (key, other, holder) = (fresh_key(), fresh_key(), HolderId::random());
-        self.leased(case, &key, &holder).await?;
-        for again in [&HolderId::random(), &holder] {
-            let lease = case.ok(self.two.lease(&key, again, TTL).await, "lease")?;
-            case.check(lease.is_none(), "a lease that is held is not given again")?;
-        }
-        self.leased(case, &other, &HolderId::random()).await?;
-        case.check(self.row(case, &key).await?.is_none(), "a lease makes no row")?;
-        self.written(case, &key, sealed(1, "k"), Version::NONE).await?;
-        let lease = case.ok(self.two.lease(&key, &holder, TTL).await, "lease")?;
-        case.check(lease.is_none(), "a write without fence does not end a lease")
-    }
-
-    async fn lease_ends(&self) -> Result<(), Violation> {
-        let case = Case("lease_ends");
-        let key = fresh_key();
-        let base = self.written(case, &key, sealed(1, "k"), Version::NONE).await?;
-        let old = self.leased(case, &key, &HolderId::random()).await?;
-        self.pace.pass(TTL * 2).await;
-        let new = self.leased(case, &key, &HolderId::random()).await?;
-        case.check(new.number > old.number, "the number rises with each lease")?;
-        let late = self.one.commit(&key, sealed(1, "late"), base, Some(&old)).await;
-        case.refused(late, "storage.fenced", "a commit of the holder that lost its lease")?;
-        case.ok(self.one.release(old).await, "releasing a lost lease")?;
-        let third = case.ok(self.two.lease(&key, &HolderId::random(), TTL).await, "lease")?;
-        case.check(third.is_none(), "releasing a lost lease does not end the new one")?;
-        case.ok(
-            self.two.commit(&key, sealed(1, "new"), base, Some(&new)).await,
-            "a commit under the newest lease",
-        )?;
-        Ok(())
-    }
-
-    async fn release_frees(&self) -> Result<(), Violation> {
-        let case = Case("release_frees");
-        let key = fresh_key();
-        let base = self.written(case, &key, sealed(1, "k"), Version::NONE).await?;
-        let mut last = 0;
-        for _ in 0..3 {
-            let fence = self.leased(case, &key, &HolderId::random()).await?;
-            case.check(fence.number > last, "the number rises after a release too")?;
-            last = fence.number;
-            case.ok(self.two.release(fence.clone()).await, "release")?;
-            let late = self.one.commit(&key, sealed(1, "late"), base, Some(&fence)).await;
-            case.refused(late, "storage.fenced", "a commit under a released lease")?;
-        }
-        Ok(())
-    }
-
-    async fn fence_guards(&self) -> Result<(), Violation> {
-        let case = Case("fence_guards");
-        let (key, other) = (fresh_key(), fresh_key());
-        let base = self.written(case, &key, sealed(1, "k"), Version::NONE).await?;
-        let fence = self.leased(case, &key, &HolderId::random()).await?;
-        let elsewhere = self.leased(case, &other, &fence.holder).await?;
-        let stranger = Fence {
-            holder: HolderId::random(),
-            ..fence.clone()
-        };
-        let ahead = Fence {
-            number: fence.number + 1,
-            ..fence.clone()
-        };
-        for wrong in [&elsewhere, &stranger, &ahead] {
-            let refused = self.one.commit(&key, sealed(1, "wrong"), base, Some(wrong)).await;
-            case.refused(refused, "storage.fenced", "a commit under somebody else's fence")?;
-        }
-        let next = case.ok(
-            self.one.commit(&key, sealed(1, "a"), base, Some(&fence)).await,
-            "a fenced commit",
-        )?;
-        case.ok(
-            self.two.commit(&key, sealed(1, "b"), next, Some(&fence)).await,
-            "a second one",
-        )?;
-        let old = self.one.commit(&key, sealed(0, "c"), next.next(), Some(&fence)).await;
-        case.refused(old, "cancelled", "a fenced commit under an older epoch")
-    }
-
-    async fn erase_ends_the_lease(&self) -> Result<(), Violation> {
-        let case = Case("erase_ends_the_lease");
-        let key = fresh_key();
-        self.written(case, &key, sealed(1, "k"), Version::NONE).await?;
-        let old = self.leased(case, &key, &HolderId::random()).await?;
-        case.ok(self.two.erase(&key, Epoch::new(2)).await, "erase")?;
-        let late = self.one.commit(&key, sealed(2, "k"), Version::NONE, Some(&old)).await;
-        case.refused(late, "storage.fenced", "a commit under a lease from before the erasure")?;
-        let new = self.leased(case, &key, &HolderId::random()).await?;
-        case.check(new.number > old.number, "the number rises over erasures")
-    }
-
-    async fn lease_of_many(&self) -> Result<(), Violation> {
-        let case = Case("lease_of_many");
-        let key = fresh_key();
-        let holders: Vec<HolderId> = (0..MANY).map(|_| HolderId::random()).collect();
-        let tries = holders
-            .iter()
-            .enumerate()
-            .map(|(number, holder)| self.any(number).lease(&key, holder, TTL));
-        let mut held = 0;
-        for outcome in join_all(tries).await {
-            held += usize::from(case.ok(outcome, "lease")?.is_some());
-        }
-        case.check(held == 1, "exactly one of many gets the lease")
-    }
-
     async fn dropped_commit_is_whole(&self) -> Result<(), Violation> {
         let case = Case("dropped_commit_is_whole");
         let key = fresh_key();
@@ -455,19 +347,19 @@ impl Pair<'_> {
     }
 
     /// One of the two handles.
-    fn any(&self, number: usize) -> &dyn CredentialStore {
+    pub(super) fn any(&self, number: usize) -> &dyn CredentialStore {
         if number.is_multiple_of(2) { self.one } else { self.two }
     }
 
     /// The row, which both handles must show alike.
-    async fn row(&self, case: Case, key: &CredentialKey) -> Result<Row, Violation> {
+    pub(super) async fn row(&self, case: Case, key: &CredentialKey) -> Result<Row, Violation> {
         let one = case.ok(self.one.load(key).await, "load")?;
         let two = case.ok(self.two.load(key).await, "load")?;
         case.check(one == two, "both handles show the same row")?;
         Ok(one)
     }
 
-    async fn written(
+    pub(super) async fn written(
         &self,
         case: Case,
         key: &CredentialKey,
@@ -477,7 +369,7 @@ impl Pair<'_> {
         case.ok(self.one.commit(key, value, expected, None).await, "commit")
     }
 
-    async fn leased(&self, case: Case, key: &CredentialKey, holder: &HolderId) -> Result<Fence, Violation> {
+    pub(super) async fn leased(&self, case: Case, key: &CredentialKey, holder: &HolderId) -> Result<Fence, Violation> {
         let fence = case.ok(self.one.lease(key, holder, TTL).await, "lease")?;
         let fence = fence.ok_or_else(|| Violation::new(case.0, "a free lease was not given"))?;
         case.check(
@@ -488,7 +380,7 @@ impl Pair<'_> {
     }
 }
 
-fn fresh_key() -> CredentialKey {
+pub(super) fn fresh_key() -> CredentialKey {
     CredentialKey {
         tenant: TenantId::new(format!("suite-{}", ConnectionId::random())),
         connection: ConnectionId::random(),
@@ -496,7 +388,7 @@ fn fresh_key() -> CredentialKey {
     }
 }
 
-fn sealed(epoch: u64, key_id: &str) -> SealedCredential {
+pub(super) fn sealed(epoch: u64, key_id: &str) -> SealedCredential {
     SealedCredential {
         epoch: Epoch::new(epoch),
         key_id: key_id.into(),

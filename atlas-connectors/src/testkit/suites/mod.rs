@@ -1,6 +1,7 @@
 //! Behaviour suites: one for each trait that a host may implement. A suite says which sentence of the contract an
 //! implementation breaks, and returns it instead of panicking.
 
+mod credential_leases;
 mod credential_store;
 mod mailbox;
 #[cfg(test)]
