@@ -18,9 +18,9 @@ use crate::wire::{Method, send};
 
 /// What the outbox stores of a draft.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Handle {
-    pub(crate) draft: DraftId,
-    pub(crate) thread: ThreadId,
+struct Handle {
+    draft: DraftId,
+    thread: ThreadId,
 }
 
 impl Handle {
