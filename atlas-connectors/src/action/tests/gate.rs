@@ -215,7 +215,8 @@ async fn a_tampered_row_is_refused() {
     let held = world.row(second.intent()).await;
 
     // Whoever can write to the store moves an approval, a payload or a binding.
-    let tamper: &[(&str, fn(&mut IntentRow, &IntentRow))] = &[
+    type Tamper = fn(&mut IntentRow, &IntentRow);
+    let tamper: &[(&str, Tamper)] = &[
         ("another's approval", |row, donor| {
             row.approval.clone_from(&donor.approval)
         }),
@@ -241,6 +242,11 @@ async fn a_tampered_row_is_refused() {
             row.connection.connection = ConnectionId::new("c-2")
         }),
     ];
+    // Untouched, the approved row leaves in the same set-up.
+    let control = copy_of(&world, &approved).await;
+    let sent = control.process().dispatch(control.tenant(), &first).await.unwrap();
+    assert_eq!(sent.state, IntentState::Sent);
+
     for (what, change) in tamper {
         let world = copy_of(&world, &held).await;
         let mut row = world.row(&held.intent).await;
@@ -275,12 +281,11 @@ async fn a_policy_that_fails_panics_or_hangs_denies() {
         let gate = outbox.gate();
         let asking = gate.propose(world.proposal("job"), world.mail("Order"));
         let turning = async {
-            while hangs {
-                tokio::task::yield_now().await;
-                if world.clock.next_wake().is_some() {
-                    world.clock.advance(Duration::from_secs(6));
-                    break;
+            if hangs {
+                while world.clock.next_wake().is_none() {
+                    tokio::task::yield_now().await;
                 }
+                world.clock.advance(Duration::from_secs(6));
             }
         };
         let (outcome, ()) = tokio::join!(asking, turning);

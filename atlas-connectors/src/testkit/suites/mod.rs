@@ -10,4 +10,9 @@ mod violation;
 
 pub use credential_store::credential_store;
 pub use mailbox::{MailboxPeer, PeerAbilities, PeerSearch, mailbox};
+mod outbox_store;
+mod violation;
+
+pub use credential_store::credential_store;
+pub use outbox_store::outbox_store;
 pub use violation::{Pace, Violation};
