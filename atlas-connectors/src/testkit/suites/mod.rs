@@ -6,13 +6,10 @@ mod credential_store;
 mod mailbox;
 #[cfg(test)]
 mod mailbox_tests;
-mod violation;
-
-pub use credential_store::credential_store;
-pub use mailbox::{MailboxPeer, PeerAbilities, PeerSearch, mailbox};
 mod outbox_store;
 mod violation;
 
 pub use credential_store::credential_store;
+pub use mailbox::{MailboxPeer, PeerAbilities, PeerSearch, mailbox};
 pub use outbox_store::outbox_store;
 pub use violation::{Pace, Violation};
