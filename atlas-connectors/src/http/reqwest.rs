@@ -26,6 +26,8 @@ use crate::http::{ByteStream, HttpTransport};
 
 /// The most that [`HttpTransport::send`] collects by default, in bytes: 4 MiB. Streams are not bound by it.
 const WHOLE_BODY: usize = 4 * 1024 * 1024;
+/// By how much the read timeout outlasts the connect timeout at least.
+const AFTER_CONNECT: Duration = Duration::from_millis(250);
 /// Headers of one answer.
 const MAX_HEADERS: usize = 100;
 /// Their size over HTTP/2, in bytes.
@@ -202,7 +204,8 @@ impl ReqwestTransportBuilder {
         self
     }
 
-    /// Sets the longest silence while an answer is awaited or read; 30 seconds.
+    /// Sets the longest silence while an answer is awaited or read; 30 seconds. It counts from the beginning, so a value
+    /// below the connect timeout is raised just above it: else a dead connection would look like a lost answer.
     pub fn with_read_timeout(mut self, time: Duration) -> Self {
         self.read_timeout = time;
         self
@@ -245,7 +248,10 @@ impl ReqwestTransportBuilder {
             .retry(::reqwest::retry::never())
             .no_proxy()
             .connect_timeout(self.connect_timeout)
-            .read_timeout(self.read_timeout)
+            .read_timeout(
+                self.read_timeout
+                    .max(self.connect_timeout.saturating_add(AFTER_CONNECT)),
+            )
             .pool_max_idle_per_host(16)
             .http1_max_headers(MAX_HEADERS)
             .http2_max_header_list_size(MAX_HEADER_BYTES);
@@ -353,15 +359,7 @@ fn cut(error: ::reqwest::Error) -> Error {
 }
 
 fn tls_fault(error: &::reqwest::Error) -> Option<crate::error::TlsFault> {
-    if let Some(error) = find::<rustls::Error>(error) {
-        return Some(tls::fault(error));
-    }
-    // Input and output errors hide what they carry from `source`.
-    sources(error)
-        .filter_map(|source| source.downcast_ref::<std::io::Error>())
-        .filter_map(|io| io.get_ref())
-        .find_map(|inner| inner.downcast_ref::<rustls::Error>())
-        .map(tls::fault)
+    find::<rustls::Error>(error).map(tls::fault)
 }
 
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
@@ -373,7 +371,12 @@ fn sources<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a 
     let mut next = Some(error);
     std::iter::from_fn(move || {
         let error = next?;
-        next = error.source();
+        // Input and output errors hide what they carry from `source`, and come in layers.
+        let carried = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = match carried {
+            Some(carried) => Some(carried),
+            None => error.source(),
+        };
         Some(error)
     })
 }
