@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What the server does with each request that it has read.
 #[derive(Clone, Debug)]
-pub enum Act {
+pub(crate) enum Act {
     /// Writes these bytes and closes.
     Write(Vec<u8>),
     /// Writes these bytes and keeps the connection for the next act.
@@ -25,14 +25,14 @@ pub enum Act {
 
 /// A running server. Each request takes the next act; the last one is repeated.
 #[derive(Clone)]
-pub struct Stub {
-    pub address: SocketAddr,
+pub(crate) struct Stub {
+    pub(crate) address: SocketAddr,
     connections: Arc<AtomicUsize>,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Stub {
-    pub async fn start(acts: impl IntoIterator<Item = Act>) -> Self {
+    pub(crate) async fn start(acts: impl IntoIterator<Item = Act>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stub = Self {
             address: listener.local_addr().unwrap(),
@@ -56,16 +56,16 @@ impl Stub {
         stub
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
     /// Heads of all requests that arrived.
-    pub fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 }
@@ -104,7 +104,7 @@ async fn serve(mut stream: TcpStream, acts: Vec<Act>, next: Arc<AtomicUsize>, re
 }
 
 /// The head of a request, after its body was read as well.
-pub async fn read_request(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Option<String> {
+pub(crate) async fn read_request(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> Option<String> {
     let mut seen = Vec::new();
     let mut byte = [0u8; 1];
     while !seen.ends_with(b"\r\n\r\n") {
@@ -126,7 +126,7 @@ pub async fn read_request(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> O
 }
 
 /// An answer with these headers (without the final empty line) and body.
-pub fn answer(head: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn answer(head: &str, body: &[u8]) -> Vec<u8> {
     let mut bytes = format!("HTTP/1.1 {}\r\n\r\n", head.trim().replace('\n', "\r\n")).into_bytes();
     bytes.extend_from_slice(body);
     bytes

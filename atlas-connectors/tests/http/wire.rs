@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::stub::{Act, Stub, answer};
 
-pub fn builder() -> ReqwestTransportBuilder {
+pub(crate) fn builder() -> ReqwestTransportBuilder {
     ReqwestTransport::builder()
         .with_egress(EgressRules::strict().allow_loopback())
         .with_connect_timeout(Duration::from_millis(500))
