@@ -229,15 +229,12 @@ fn open_file(path: &Path) -> rusqlite::Result<Connection> {
 /// Opens and sets up. Changing to the write-ahead log and recovering it want the file alone and do not always wait for it,
 /// so the first open by many processes at once is tried again until the time is up.
 fn prepare(open: impl Fn() -> rusqlite::Result<Connection>) -> Result<Connection> {
-    let mut left = BUSY;
+    let give_up = SystemClock.monotonic().saturating_add(BUSY);
     loop {
         match open().and_then(set_up) {
             Ok(Some(connection)) => return Ok(connection),
             Ok(None) => return Err(Error::new(StorageFault::Schema, OPEN)),
-            Err(error) if is_busy(&error) && !left.is_zero() => {
-                std::thread::sleep(PAUSE);
-                left = left.saturating_sub(PAUSE);
-            }
+            Err(error) if is_busy(&error) && SystemClock.monotonic() < give_up => std::thread::sleep(PAUSE),
             Err(error) => return Err(failed(OPEN, &error)),
         }
     }

@@ -132,6 +132,33 @@ async fn reads_do_not_wait_for_a_writer_and_see_whole_transactions() {
     assert_eq!(number(&store, "SELECT sum(n) FROM t").await, 4);
 }
 
+/// Another process that writes, or has the whole file to itself for a moment, is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn openers_and_writers_wait_for_another_process() {
+    let folder = folder();
+    let path = folder.path().join("atlas.db");
+    let store = SqliteStore::open(&path).unwrap();
+    execute(&store, "CREATE TABLE t (n INTEGER)").await.unwrap();
+    for begin in ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"] {
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch(begin).unwrap();
+        let writing = tokio::spawn({
+            let store = store.clone();
+            async move { execute(&store, "INSERT INTO t VALUES (1)").await }
+        });
+        let opening = tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || SqliteStore::open(path)
+        });
+        SystemClock.sleep(Duration::from_millis(50)).await;
+        assert!(!writing.is_finished() && !opening.is_finished(), "{begin}");
+        other.execute_batch("COMMIT").unwrap();
+        writing.await.unwrap().unwrap();
+        opening.await.unwrap().unwrap();
+    }
+    assert_eq!(number(&store, "SELECT count(*) FROM t").await, 2);
+}
+
 #[tokio::test]
 async fn readers_cannot_write() {
     let folder = folder();
