@@ -109,6 +109,8 @@ impl ConnectionEvent {
                 | OAuthError::Transient
                 | OAuthError::Other => None,
             },
+            // A portal in the way sends everybody elsewhere for a while; the other rules are about settings.
+            ErrorKind::EgressDenied(crate::error::EgressRule::Redirect) => None,
             ErrorKind::TlsRejected(_)
             | ErrorKind::EgressDenied(_)
             | ErrorKind::ServiceMissing { .. }
@@ -237,5 +239,173 @@ pub fn next(status: &Status, event: &ConnectionEvent) -> Result<Status, IllegalT
             needs: ProofKind::Answer,
         }),
         (_, E::CatalogAccepted { .. }) => illegal(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_seconds(seconds)
+    }
+
+    fn reason(code: &str) -> Reason {
+        Reason {
+            code: code.into(),
+            cause: "cause".into(),
+            operator: "step".into(),
+        }
+    }
+
+    fn choices() -> Vec<CompanyChoice> {
+        ["c1", "c2"]
+            .map(|id| CompanyChoice {
+                id: id.into(),
+                name: id.to_uppercase(),
+            })
+            .into()
+    }
+
+    fn verifying(seconds: i64, needs: ProofKind) -> Status {
+        Status::Verifying {
+            since: at(seconds),
+            needs,
+        }
+    }
+
+    fn sign_in(code: &str) -> Status {
+        Status::Paused(Pause::SignIn { reason: reason(code) })
+    }
+
+    fn check(company: &str) -> Status {
+        Status::Paused(Pause::CatalogCheck {
+            company: Some(company.into()),
+            missing: Vec::new(),
+        })
+    }
+
+    fn unfit() -> Status {
+        Status::Paused(Pause::CatalogCheck {
+            company: Some("c9".into()),
+            missing: vec!["Item.unit".to_owned()],
+        })
+    }
+
+    fn error(seconds: i64, code: &str) -> Status {
+        Status::Error {
+            since: at(seconds),
+            reason: reason(code),
+        }
+    }
+
+    fn revoked(code: &str) -> Status {
+        Status::Revoked { reason: reason(code) }
+    }
+
+    /// Every state by the letter of its column.
+    fn states() -> Vec<(char, Status)> {
+        vec![
+            ('D', Status::Disconnected),
+            ('S', sign_in("old")),
+            ('H', Status::Paused(Pause::ByHost)),
+            ('P', Status::Paused(Pause::SelectCompany { choices: choices() })),
+            ('K', check("c1")),
+            ('A', verifying(1_000, ProofKind::Answer)),
+            ('V', verifying(1_000, ProofKind::Signal)),
+            ('C', Status::Connected),
+            ('R', revoked("old")),
+            ('E', error(1_000, "old")),
+        ]
+    }
+
+    /// What a letter in the table stands for. `=`: the same state. `-`: not possible.
+    fn target(letter: char, from: &Status) -> Option<Status> {
+        Some(match letter {
+            '-' => return None,
+            '=' => from.clone(),
+            'D' => Status::Disconnected,
+            'n' => verifying(2_000, ProofKind::Signal),
+            'a' => verifying(2_000, ProofKind::Answer),
+            'C' => Status::Connected,
+            'r' => revoked("new"),
+            's' => sign_in("new"),
+            'e' => error(2_000, "new"),
+            'h' => Status::Paused(Pause::ByHost),
+            'p' => Status::Paused(Pause::SelectCompany { choices: choices() }),
+            'k' => check("c2"),
+            'u' => unfit(),
+            other => panic!("{other}"),
+        })
+    }
+
+    #[test]
+    fn the_full_table() {
+        use ConnectionEvent as E;
+
+        let proven = |kind, seconds| E::Proven(Proof::new(kind, at(seconds)));
+        let table: Vec<(ConnectionEvent, &str)> = vec![
+            //                                                              DSHPKAVCRE
+            (
+                E::SignedIn {
+                    at: at(2_000),
+                    needs: ProofKind::Signal,
+                },
+                "nnnnnnnnnn",
+            ),
+            (proven(ProofKind::Token, 1_001), "-========="),
+            (proven(ProofKind::Answer, 1_001), "-====C===C"),
+            (proven(ProofKind::Signal, 1_001), "-====CC==C"),
+            // As old as the grant or older: known before, proves nothing.
+            (proven(ProofKind::Signal, 1_000), "-========="),
+            (proven(ProofKind::Signal, 1), "-========="),
+            (E::GrantEnded(reason("new")), "-rrrrrrr=r"),
+            (E::SignInNeeded(reason("new")), "-=ssssss=s"),
+            (
+                E::Failed {
+                    at: at(2_000),
+                    reason: reason("new"),
+                },
+                "-====eee=e",
+            ),
+            (E::PausedByHost, "--=--hhh-h"),
+            (E::Resumed { at: at(2_000) }, "--a-------"),
+            (E::CompanyNeeded(choices()), "-==ppppp-p"),
+            (E::CompanySelected("c2".into()), "---k------"),
+            (E::CompanySelected("c3".into()), "----------"),
+            (
+                E::CatalogUnfit {
+                    company: Some("c9".into()),
+                    missing: vec!["Item.unit".to_owned()],
+                },
+                "-===uuuu-u",
+            ),
+            (E::CatalogAccepted { at: at(2_000) }, "----a-----"),
+            (E::Disconnected, "DDDDDDDDDD"),
+        ];
+        for (event, row) in table {
+            assert_eq!(row.len(), states().len());
+            for ((name, from), letter) in states().into_iter().zip(row.chars()) {
+                let expected = target(letter, &from);
+                assert_eq!(next(&from, &event).ok(), expected, "{name} × {event:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn stored_states_are_read_back() {
+        for (_, status) in states() {
+            let text = serde_json::to_string(&status).unwrap();
+            assert_eq!(serde_json::from_str::<Status>(&text).unwrap(), status, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_connection_that_may_work_can_be_proven() {
+        let proof = ConnectionEvent::Proven(Proof::new(ProofKind::Signal, at(9_000)));
+        for (name, from) in states() {
+            let connected = next(&from, &proof) == Ok(Status::Connected);
+            assert_eq!(connected, from.may_work(), "{name}");
+        }
     }
 }

@@ -186,3 +186,104 @@ impl fmt::Debug for ConnectionSummary {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::{CompanyChoice, Reason};
+    use crate::{ConnectionId, Epoch};
+
+    fn summary(status: Status) -> ConnectionSummary {
+        let reference = ConnectionRef {
+            tenant: "acme".into(),
+            connection: ConnectionId::new("c"),
+            epoch: Epoch::FIRST,
+            provider: "gmail".into(),
+        };
+        let mut row = Connection::new(reference, Timestamp::UNIX_EPOCH);
+        row.status = status;
+        row.workflows = vec![Workflow::Triage];
+        row.last_sync = Some(Timestamp::UNIX_EPOCH);
+        row.identity = Some(Identity {
+            subject: "1234567890".to_owned(),
+            address: Some("orders@acme.example".to_owned()),
+            tenant: None,
+        });
+        ConnectionSummary::of(&row)
+    }
+
+    fn reason() -> Reason {
+        Reason::of(&crate::Error::new(crate::OAuthError::NoOfflineAccess, "test"))
+    }
+
+    #[test]
+    fn every_state_has_its_buttons_and_a_line() {
+        use ConnectionAction as A;
+
+        let since = Timestamp::UNIX_EPOCH;
+        let company = CompanyChoice {
+            id: "c1".into(),
+            name: "One".to_owned(),
+        };
+        let missing = vec!["Item.unit".to_owned()];
+        for (status, buttons) in [
+            (Status::Disconnected, vec![A::Connect, A::ViewInbox, A::Remove]),
+            (
+                Status::Paused(Pause::SignIn { reason: reason() }),
+                vec![A::SignIn, A::ViewInbox, A::Disconnect],
+            ),
+            (
+                Status::Paused(Pause::ByHost),
+                vec![A::Resume, A::ViewInbox, A::Disconnect],
+            ),
+            (
+                Status::Paused(Pause::SelectCompany { choices: vec![company] }),
+                vec![A::SelectCompany, A::ViewInbox, A::Disconnect],
+            ),
+            (
+                Status::Paused(Pause::CatalogCheck { company: None, missing }),
+                vec![A::CheckCatalog, A::AcceptCatalog, A::ViewInbox, A::Disconnect],
+            ),
+            (
+                Status::Verifying {
+                    since,
+                    needs: ProofKind::Signal,
+                },
+                vec![A::SyncNow, A::Pause, A::ViewInbox, A::Disconnect],
+            ),
+            (
+                Status::Connected,
+                vec![A::SyncNow, A::Pause, A::ViewInbox, A::Disconnect],
+            ),
+            (
+                Status::Revoked { reason: reason() },
+                vec![A::Reconnect, A::ViewInbox, A::Disconnect],
+            ),
+            (
+                Status::Error {
+                    since,
+                    reason: reason(),
+                },
+                vec![A::Reconnect, A::SyncNow, A::ViewInbox, A::Disconnect],
+            ),
+        ] {
+            let summary = summary(status.clone());
+            assert_eq!(summary.actions(), buttons, "{status:?}");
+            let offers = summary.actions().contains(&A::Reconnect);
+            assert_eq!(offers, matches!(status, Status::Revoked { .. } | Status::Error { .. }));
+            assert!(summary.line().ends_with('.'), "{}", summary.line());
+            let shown = format!("{} {:?} {summary:?}", summary.line(), summary.recovery());
+            assert!(!shown.contains("orders@"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_was_never_synced_has_no_inbox_and_records_have_none() {
+        let mut never = summary(Status::Connected);
+        never.last_sync = None;
+        assert!(!never.actions().contains(&ConnectionAction::ViewInbox));
+        let mut records = summary(Status::Connected);
+        records.workflows = vec![Workflow::ReadRecords];
+        assert!(!records.actions().contains(&ConnectionAction::ViewInbox));
+    }
+}

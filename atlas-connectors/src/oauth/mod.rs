@@ -16,6 +16,8 @@ mod provider;
 mod refresh;
 mod scope;
 mod sign_in;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod workflow;
 

@@ -1,15 +1,21 @@
 //! Behaviour suites: one for each trait that a host may implement. A suite says which sentence of the contract an
 //! implementation breaks, and returns it instead of panicking.
 
+mod connection_store;
+#[cfg(test)]
+mod connection_store_tests;
 mod credential_leases;
 mod credential_store;
+mod flow_store;
 mod mailbox;
 #[cfg(test)]
 mod mailbox_tests;
 mod outbox_store;
 mod violation;
 
+pub use connection_store::connection_store;
 pub use credential_store::credential_store;
+pub use flow_store::flow_store;
 pub use mailbox::{MailboxPeer, PeerAbilities, PeerSearch, mailbox};
 pub use outbox_store::outbox_store;
 pub use violation::{Pace, Violation};
