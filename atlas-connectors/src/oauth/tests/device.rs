@@ -1,5 +1,6 @@
 //! Signing in on another device, at the provider's pace.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join;
@@ -18,14 +19,14 @@ async fn run(world: &World) -> (Result<crate::oauth::SignedIn>, Vec<u64>) {
     assert_eq!(device.user_code, "ABCD-EFGH");
     assert!(!format!("{device:?}").contains("device-canary"));
     let mut waits = Vec::new();
-    let done = std::cell::Cell::new(false);
+    let done = AtomicBool::new(false);
     let sign_in = async {
         let outcome = world.sign_in.complete_device(device).await;
-        done.set(true);
+        done.store(true, Ordering::Relaxed);
         outcome
     };
     let time = async {
-        while !done.get() {
+        while !done.load(Ordering::Relaxed) {
             if let Some(wake) = world.clock.next_wake() {
                 waits.push(wake.as_secs());
                 world.clock.advance(wake);
