@@ -4,6 +4,8 @@ mod builder;
 mod check;
 mod error;
 mod reply;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use builder::{NewAttachment, OutgoingBuilder};
