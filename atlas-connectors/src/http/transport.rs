@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::error::{Effect, Result};
+use crate::error::Result;
 use crate::http::ByteStream;
 
 /// Sends one request and gives the answer, whatever its status.
@@ -64,6 +64,8 @@ pub trait HttpTransport: fmt::Debug + Send + Sync + 'static {
 /// [`crate::ErrorKind::BadPayload`] for a body that is cut or too large, and whatever else ends the stream.
 #[cfg(any(test, feature = "testkit", feature = "reqwest"))]
 pub(crate) async fn collect(answer: Response<ByteStream>, limit: usize) -> Result<Response<Bytes>> {
+    use crate::error::Effect;
+
     let (parts, body) = answer.into_parts();
     let body = body.collect(limit).await.map_err(|error| match error.effect() {
         // The answer had begun, so the request had left.
