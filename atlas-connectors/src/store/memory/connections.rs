@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::connection::{Connection, ConnectionStore, GrantOwner};
 use crate::credential::Versioned;
 use crate::error::{Error, ErrorKind, Result, StorageFault};
-use crate::ids::{ConnectionId, TenantId, Version};
+use crate::ids::{ConnectionId, Epoch, TenantId, Version};
 use crate::oauth::{FlowStore, StateHash, StoredFlow};
 
 /// The rows, shared by all clones of a store.
@@ -28,6 +28,20 @@ impl Connections {
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // No step below leaves a row half written, so a panic elsewhere does no harm.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connections {
+    /// Runs `work` with the epoch of a connection, which does not change meanwhile.
+    pub(super) fn with_epoch<T>(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        work: impl FnOnce(Option<Epoch>) -> T,
+    ) -> T {
+        let tables = self.tables();
+        let row = tables.connections.get(&(tenant.clone(), connection.clone()));
+        work(row.map(|row| row.value.reference.epoch))
     }
 }
 

@@ -57,9 +57,9 @@ impl fmt::Debug for Mailboxes {
 }
 
 impl MailboxRows {
-    /// Whether this lease may still write.
-    fn admit(&self, lease: &SyncLease, operation: &'static str) -> Result<()> {
-        if lease.epoch < self.epoch {
+    /// Whether this lease may still write. `connected`: the epoch of the connection itself, where this store keeps it too.
+    fn admit(&self, lease: &SyncLease, connected: Option<Epoch>, operation: &'static str) -> Result<()> {
+        if Some(lease.epoch) < connected.max(Some(self.epoch)) {
             return Err(Error::new(ErrorKind::Cancelled, operation));
         }
         let holder = self.lease.as_ref().map(|lease| &lease.holder);
@@ -67,6 +67,43 @@ impl MailboxRows {
             return Err(Error::new(StorageFault::Fenced, operation));
         }
         Ok(())
+    }
+
+    fn apply(&mut self, commit: SyncCommit) {
+        let generation = commit.generation;
+        for message in commit.upserts {
+            self.messages
+                .insert(message.message.id.clone(), MessageRow { message, generation });
+        }
+        for relabel in commit.relabels {
+            if let Some(known) = self.messages.get_mut(&relabel.message) {
+                known.message.labels = relabel.labels;
+                known.generation = generation;
+            }
+        }
+        for id in commit.seen {
+            if let Some(known) = self.messages.get_mut(&id) {
+                known.generation = generation;
+            }
+        }
+        for id in commit.removals {
+            self.messages.remove(&id);
+        }
+        for id in commit.cured {
+            self.faults.remove(&id);
+        }
+        for fault in commit.faults {
+            self.faults.insert(fault.message.id.clone(), fault);
+        }
+        if let Some(state) = commit.state {
+            self.state = state;
+        }
+    }
+}
+
+impl MemoryStore {
+    fn with_connected_epoch<T>(&self, key: &MailboxKey, work: impl FnOnce(Option<Epoch>) -> T) -> T {
+        self.connections.with_epoch(&key.tenant, &key.connection, work)
     }
 }
 
@@ -78,7 +115,8 @@ impl SyncStore for MemoryStore {
         let now = self.clock.monotonic();
         let key = MailboxKey::from(connection);
         let row = rows.entry(key.clone()).or_default();
-        if connection.epoch < row.epoch {
+        let oldest = self.with_connected_epoch(&key, |connected| connected.unwrap_or_default().max(row.epoch));
+        if connection.epoch < oldest {
             return Err(Error::new(ErrorKind::Cancelled, OPERATION));
         }
         if row.paused {
@@ -110,7 +148,7 @@ impl SyncStore for MemoryStore {
         let mut rows = self.mailboxes.rows();
         let until = self.clock.monotonic().saturating_add(ttl);
         let row = rows.entry(lease.key.clone()).or_default();
-        row.admit(lease, "sync.renew")?;
+        self.with_connected_epoch(&lease.key, |connected| row.admit(lease, connected, "sync.renew"))?;
         if row.paused {
             return Err(Error::new(ErrorKind::Paused { why: "by_host" }, "sync.renew"));
         }
@@ -172,36 +210,11 @@ impl SyncStore for MemoryStore {
     async fn commit(&self, lease: &SyncLease, commit: SyncCommit) -> Result<()> {
         let mut rows = self.mailboxes.rows();
         let row = rows.entry(lease.key.clone()).or_default();
-        row.admit(lease, "sync.commit")?;
-        let generation = commit.generation;
-        for message in commit.upserts {
-            row.messages
-                .insert(message.message.id.clone(), MessageRow { message, generation });
-        }
-        for relabel in commit.relabels {
-            if let Some(known) = row.messages.get_mut(&relabel.message) {
-                known.message.labels = relabel.labels;
-                known.generation = generation;
-            }
-        }
-        for id in commit.seen {
-            if let Some(known) = row.messages.get_mut(&id) {
-                known.generation = generation;
-            }
-        }
-        for id in commit.removals {
-            row.messages.remove(&id);
-        }
-        for id in commit.cured {
-            row.faults.remove(&id);
-        }
-        for fault in commit.faults {
-            row.faults.insert(fault.message.id.clone(), fault);
-        }
-        if let Some(state) = commit.state {
-            row.state = state;
-        }
-        Ok(())
+        self.with_connected_epoch(&lease.key, |connected| {
+            row.admit(lease, connected, "sync.commit")?;
+            row.apply(commit);
+            Ok(())
+        })
     }
 
     async fn faults(

@@ -3,8 +3,10 @@
 mod base;
 mod connections;
 mod credentials;
+mod inbox;
 mod migrations;
 mod outbox;
+mod sync;
 mod values;
 
 pub use base::SqliteStore;
