@@ -40,7 +40,7 @@ pub struct StoredHeaders {
 pub struct KnownMessage {
     /// Labels on it as stored; `None` if it is not stored.
     pub labels: Option<Vec<LabelId>>,
-    /// The generation under which it was touched last; 0 if it is not stored.
+    /// The generation under which it was touched last; 0 if it is not stored, or only announced to a sink.
     pub generation: u64,
     /// Its failures, if it could not be read.
     pub fault: Option<MessageFault>,

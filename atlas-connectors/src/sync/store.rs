@@ -59,6 +59,9 @@ pub struct SyncCommit {
     pub state: Option<SyncState>,
     /// Marks every row this step touches.
     pub generation: u64,
+    /// Messages a sink is about to be given: inserted under generation 0 and without labels unless they are stored already, so that
+    /// none can vanish unnoticed if the run is killed before the sink's answer is stored.
+    pub announced: Vec<MessageRef>,
     /// Messages to insert or to replace.
     pub upserts: Vec<StoredMessage>,
     /// New label sets; a message that is not stored is passed over.
@@ -77,6 +80,7 @@ impl SyncCommit {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.state.is_none()
+            && self.announced.is_empty()
             && self.upserts.is_empty()
             && self.relabels.is_empty()
             && self.seen.is_empty()

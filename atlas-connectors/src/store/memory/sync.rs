@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::MemoryStore;
+use crate::clock::Timestamp;
 use crate::connection::ConnectionRef;
 use crate::error::{Error, ErrorKind, Result, StorageFault};
 use crate::ids::{Epoch, HolderId, MessageId};
@@ -71,6 +72,18 @@ impl MailboxRows {
 
     fn apply(&mut self, commit: SyncCommit) {
         let generation = commit.generation;
+        for message in commit.announced {
+            self.messages.entry(message.id.clone()).or_insert_with(|| MessageRow {
+                message: StoredMessage {
+                    message,
+                    labels: Vec::new(),
+                    received: Timestamp::UNIX_EPOCH,
+                    headers: None,
+                    sealed: None,
+                },
+                generation: 0,
+            });
+        }
         for message in commit.upserts {
             self.messages
                 .insert(message.message.id.clone(), MessageRow { message, generation });

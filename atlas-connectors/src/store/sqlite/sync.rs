@@ -182,6 +182,7 @@ impl SyncStore for SqliteStore {
         self.write(OPERATION, move |transaction| {
             let mailbox = Mailbox::admit(transaction, &lease, OPERATION)?.id;
             let generation = Unsigned(commit.generation);
+            announce(transaction, mailbox, &commit.announced)?;
             upsert(transaction, mailbox, generation, &commit.upserts)?;
             if !commit.relabels.is_empty() {
                 let mut statement = transaction.prepare_cached(
@@ -402,6 +403,18 @@ pub(super) fn id(transaction: &Transaction<'_>, key: &MailboxKey) -> Result<Opti
         .query_row(params![key.tenant.as_str(), key.connection.as_str()], |row| row.get(0))
         .optional()?;
     Ok(row)
+}
+
+fn announce(transaction: &Transaction<'_>, mailbox: i64, messages: &[MessageRef]) -> Result<(), Fault> {
+    for message in messages {
+        transaction
+            .prepare_cached(
+                "INSERT INTO messages (mailbox, message, thread, received, labels, generation)
+                 VALUES (?1, ?2, ?3, 0, '', 0) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![mailbox, message.id.as_str(), message.thread.as_str()])?;
+    }
+    Ok(())
 }
 
 fn upsert(

@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::credential::{SealContext, Sealer};
 use crate::error::{Error, Result, StorageFault};
-use crate::mail::Message;
+use crate::mail::{Message, MessageRef};
 use crate::sync::engine::handle::Inner;
 use crate::sync::engine::plan::Job;
 use crate::sync::item::{SEAL_FIELD, headers_of};
@@ -17,6 +17,8 @@ const USUAL_BYTES: u64 = 4096;
 pub(super) struct Batch {
     pub(super) commit: SyncCommit,
     pub(super) signals: Vec<MailSignal>,
+    /// Messages that are new to the sink.
+    pub(super) announced: Vec<MessageRef>,
     pub(super) counts: SyncCounts,
     /// Bytes held, about.
     pub(super) bytes: usize,
@@ -37,6 +39,9 @@ impl Batch {
                 self.remove(job.message, Removal::Excluded);
             }
             return Ok(());
+        }
+        if inner.sink.is_some() && !job.stored {
+            self.announced.push(job.message.clone());
         }
         let mut stored = StoredMessage {
             message: job.message,

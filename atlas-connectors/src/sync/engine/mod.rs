@@ -5,5 +5,7 @@ mod handle;
 mod pipeline;
 mod plan;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use handle::{SyncEngine, SyncEngineBuilder};

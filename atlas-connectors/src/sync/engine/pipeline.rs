@@ -16,7 +16,7 @@ use crate::sync::engine::batch::Batch;
 use crate::sync::engine::handle::Inner;
 use crate::sync::engine::plan::{Job, Plan};
 use crate::sync::engine::run::{Advance, Listed, Request, Run, Source};
-use crate::sync::{MailBatch, SyncLease, SyncState};
+use crate::sync::{MailBatch, SyncCommit, SyncLease, SyncState};
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -377,6 +377,7 @@ fn commit<'a>(inner: &'a Inner, lease: &SyncLease, generation: u64, batch: Batch
     let Batch {
         mut commit,
         signals,
+        announced,
         counts,
         bytes,
         newest,
@@ -394,6 +395,13 @@ fn commit<'a>(inner: &'a Inner, lease: &SyncLease, generation: u64, batch: Batch
         if let Some(sink) = &inner.sink
             && !signals.is_empty()
         {
+            if !announced.is_empty() {
+                let announced = SyncCommit {
+                    announced,
+                    ..SyncCommit::default()
+                };
+                inner.store.commit(&lease, announced).await?;
+            }
             let connection = inner.mailbox.connection().clone();
             sink.apply(&MailBatch { connection, signals }).await?;
         }

@@ -140,7 +140,7 @@ pub(super) fn listing(
         let behind = known.generation < context.generation;
         if pending(&entry.message.id) || known.fault.is_some() {
             plan.batch.counts.duplicates += 1;
-        } else if !stored || (behind && context.refresh) {
+        } else if !stored || known.generation == 0 || (behind && context.refresh) {
             plan.jobs.push(Job {
                 stored,
                 ..Job::new(entry.message)
@@ -195,14 +195,19 @@ pub(super) fn changes(
             plan.batch.counts.duplicates += 1;
             continue;
         }
-        let Some(old) = known.labels else {
+        let (announced, known) = match known.labels {
+            Some(_) if known.generation == 0 => (true, None),
+            labels => (false, labels),
+        };
+        let Some(old) = known else {
             let put_aside = labels
                 .iter()
                 .any(|(label, on)| *on && context.settings.excluded_labels.contains(label));
-            if put_aside {
+            if put_aside && !announced {
                 plan.batch.counts.excluded += 1;
             } else {
                 plan.jobs.push(Job {
+                    stored: announced,
                     fresh: present,
                     ..Job::new(message)
                 });
