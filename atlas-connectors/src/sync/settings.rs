@@ -40,7 +40,7 @@ pub struct SyncSettings {
     pub repair_labels: bool,
     /// How often new changes are read while a long listing goes on. Default 1 minute.
     pub follow_every: Duration,
-    /// Stale baselines in a row after which no new listing is begun for a while. Default 3.
+    /// Stale baselines in a row, or positions lost in one run, after which no new listing is begun for a while. Default 3.
     pub stale_baselines: u32,
     /// That while. Default 1 hour.
     pub stale_pause: Duration,

@@ -57,14 +57,15 @@ pub struct Relabel {
 pub struct SyncCommit {
     /// The position after this step; `None` when the page it belongs to goes on.
     pub state: Option<SyncState>,
-    /// Marks every row this step touches.
+    /// Marks the rows that this step inserts, replaces or has seen.
     pub generation: u64,
     /// Messages a sink is about to be given: inserted under generation 0 and without labels unless they are stored already, so that
     /// none can vanish unnoticed if the run is killed before the sink's answer is stored.
     pub announced: Vec<MessageRef>,
     /// Messages to insert or to replace.
     pub upserts: Vec<StoredMessage>,
-    /// New label sets; a message that is not stored is passed over.
+    /// New label sets; a message that is not stored is passed over. They do not mark the row: a change proves nothing about what
+    /// happened before it, within a gap.
     pub relabels: Vec<Relabel>,
     /// Messages found where they should be: only marked.
     pub seen: Vec<MessageId>,

@@ -91,7 +91,6 @@ impl MailboxRows {
         for relabel in commit.relabels {
             if let Some(known) = self.messages.get_mut(&relabel.message) {
                 known.message.labels = relabel.labels;
-                known.generation = generation;
             }
         }
         for id in commit.seen {

@@ -84,7 +84,9 @@ impl InboxStore for SqliteStore {
                  WHERE mailbox = ?1 AND message = ?2 AND subject IS NOT NULL",
             )?;
             let row = statement
-                .query_row(params![mailbox, message.as_str()], |row| stored(row, row.get("sealed")?))
+                .query_row(params![mailbox, message.as_str()], |row| {
+                    stored(row, row.get("sealed")?)
+                })
                 .optional()?;
             Ok(row)
         })
@@ -176,11 +178,13 @@ fn threads_statement(query: &FoldedQuery) -> (String, Vec<Value>) {
         conditions.push(Box::new(move |row| format!("instr({row}.labels, ?{at}) > 0")));
     }
     let matches = |row: &str| {
-        conditions.iter().fold(format!("{row}.subject IS NOT NULL"), |mut all, condition| {
-            // Writing to a string does not fail.
-            let _ = write!(all, " AND {}", condition(row));
-            all
-        })
+        conditions
+            .iter()
+            .fold(format!("{row}.subject IS NOT NULL"), |mut all, condition| {
+                // Writing to a string does not fail.
+                let _ = write!(all, " AND {}", condition(row));
+                all
+            })
     };
     let sql = format!(
         "SELECT message, thread, received, labels, subject, sender, subject_key, participants_key,

@@ -185,12 +185,11 @@ impl SyncStore for SqliteStore {
             announce(transaction, mailbox, &commit.announced)?;
             upsert(transaction, mailbox, generation, &commit.upserts)?;
             if !commit.relabels.is_empty() {
-                let mut statement = transaction.prepare_cached(
-                    "UPDATE messages SET labels = ?3, generation = ?4 WHERE mailbox = ?1 AND message = ?2",
-                )?;
+                let mut statement = transaction
+                    .prepare_cached("UPDATE messages SET labels = ?3 WHERE mailbox = ?1 AND message = ?2")?;
                 for relabel in &commit.relabels {
                     let labels = labels_text(&relabel.labels);
-                    statement.execute(params![mailbox, relabel.message.as_str(), labels, generation])?;
+                    statement.execute(params![mailbox, relabel.message.as_str(), labels])?;
                 }
             }
             if !commit.seen.is_empty() {
@@ -397,8 +396,7 @@ fn paused(operation: &'static str) -> Error {
 
 /// The number of a mailbox, by which its rows are known.
 pub(super) fn id(transaction: &Transaction<'_>, key: &MailboxKey) -> Result<Option<i64>, Fault> {
-    let mut statement =
-        transaction.prepare_cached("SELECT id FROM mailboxes WHERE tenant = ?1 AND connection = ?2")?;
+    let mut statement = transaction.prepare_cached("SELECT id FROM mailboxes WHERE tenant = ?1 AND connection = ?2")?;
     let row = statement
         .query_row(params![key.tenant.as_str(), key.connection.as_str()], |row| row.get(0))
         .optional()?;
@@ -436,8 +434,9 @@ fn upsert(
              subject_key = excluded.subject_key, participants_key = excluded.participants_key
          RETURNING id",
     )?;
-    let mut bodies = transaction
-        .prepare_cached("INSERT INTO message_bodies (id, sealed) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET sealed = excluded.sealed")?;
+    let mut bodies = transaction.prepare_cached(
+        "INSERT INTO message_bodies (id, sealed) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET sealed = excluded.sealed",
+    )?;
     for message in messages {
         let headers = message.headers.as_ref();
         let id: i64 = rows.query_row(

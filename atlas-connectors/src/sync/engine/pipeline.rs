@@ -46,6 +46,8 @@ enum Fetched {
 struct Committing<'a> {
     future: Boxed<'a, Result<()>>,
     batch: Done,
+    /// What the page touched, if this commit ends it.
+    touched: HashSet<MessageId>,
 }
 
 /// What a finished commit changes in the run.
@@ -85,6 +87,7 @@ pub(super) struct Pipeline<'a> {
     held_messages: usize,
     /// Failures since a message could last be read.
     failures_in_row: usize,
+    commit_failed: bool,
 }
 
 impl<'a> Pipeline<'a> {
@@ -105,13 +108,15 @@ impl<'a> Pipeline<'a> {
             held_bytes: 0,
             held_messages: 0,
             failures_in_row: 0,
+            commit_failed: false,
         }
     }
 
     /// Works until the source has ended, its slice of time is over, or something fails. What is ready by then is kept.
     pub(super) async fn drive(mut self, run: &mut Run<'a>) -> Result<()> {
         let result = self.steps(run).await;
-        if result.is_err() {
+        // After a failed commit nothing younger may be committed.
+        if result.is_err() && !self.commit_failed {
             self.keep_what_is_ready(run).await;
         }
         result
@@ -120,9 +125,10 @@ impl<'a> Pipeline<'a> {
     async fn steps(&mut self, run: &mut Run<'a>) -> Result<()> {
         let mut paused = self.inner.paused.subscribe();
         loop {
+            // Commits first: a page that ends makes room for the next one.
+            self.start_commit(run);
             self.start_listing(run);
             self.start_fetches();
-            self.start_commit(run);
             if self.is_idle() {
                 return Ok(());
             }
@@ -205,16 +211,16 @@ impl<'a> Pipeline<'a> {
                 return;
             }
             let mut batch = std::mem::take(&mut page.ready);
+            let mut touched = HashSet::new();
             if ended {
                 batch.commit.state = run.advanced(&page.advance);
-                if let Some(page) = self.pages.pop_front()
-                    && (self.listing.is_some())
-                {
-                    self.committed_meanwhile.push(page.touched);
-                }
+                touched = std::mem::take(&mut page.touched);
+                self.pages.pop_front();
             }
             if !batch.commit.is_empty() {
-                self.committing = Some(commit(self.inner, &self.lease, run.state.generation, batch));
+                let mut committing = commit(self.inner, &self.lease, run.state.generation, batch);
+                committing.touched = touched;
+                self.committing = Some(committing);
                 return;
             }
             run.counts.add(&batch.counts);
@@ -227,23 +233,32 @@ impl<'a> Pipeline<'a> {
 
     fn listed(&mut self, run: &mut Run<'a>, listed: Listed) -> Result<()> {
         let pages = &self.pages;
-        let meanwhile = &self.committed_meanwhile;
+        let (committing, meanwhile) = (self.committing.as_ref(), &self.committed_meanwhile);
         let pending = |id: &MessageId| {
-            pages.iter().any(|page| page.touched.contains(id)) || meanwhile.iter().any(|touched| touched.contains(id))
+            pages.iter().any(|page| page.touched.contains(id))
+                || committing.is_some_and(|committing| committing.touched.contains(id))
+                || meanwhile.iter().any(|touched| touched.contains(id))
         };
-        let (Plan { jobs, batch, touched }, advance, next) = run.plan(self.source, listed, pending)?;
+        let planned = run.plan(self.source, listed, pending)?;
         self.committed_meanwhile.clear();
+        self.next = planned.next;
+        if let Some(before) = planned.before {
+            self.push(Plan::default(), before);
+        }
+        self.push(planned.plan, planned.advance);
+        Ok(())
+    }
+
+    fn push(&mut self, plan: Plan, advance: Advance) {
         self.numbered += 1;
-        self.next = next;
         self.pages.push_back(PageWork {
             number: self.numbered,
-            todo: jobs.into(),
+            todo: plan.jobs.into(),
             open: 0,
-            ready: batch,
-            touched,
+            ready: plan.batch,
+            touched: plan.touched,
             advance,
         });
-        Ok(())
     }
 
     fn fetched(&mut self, number: u64, fetched: Fetched) -> Result<()> {
@@ -289,7 +304,11 @@ impl<'a> Pipeline<'a> {
         let Some(committing) = self.committing.take() else {
             return Ok(());
         };
+        self.commit_failed = result.is_err();
         result?;
+        if self.listing.is_some() {
+            self.committed_meanwhile.push(committing.touched);
+        }
         let done = committing.batch;
         self.held_bytes = self.held_bytes.saturating_sub(done.bytes);
         self.held_messages = self.held_messages.saturating_sub(done.messages);
@@ -410,6 +429,7 @@ fn commit<'a>(inner: &'a Inner, lease: &SyncLease, generation: u64, batch: Batch
     Committing {
         future: Box::pin(future),
         batch: done,
+        touched: HashSet::new(),
     }
 }
 

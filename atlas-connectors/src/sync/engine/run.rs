@@ -67,9 +67,14 @@ pub(super) enum Advance {
         /// Up to when the changes are complete; `None` when the first of these pages was read by an earlier run.
         through: Option<Timestamp>,
     },
+    /// The baseline is taken. It is committed before anything of the first page: were it lost, what that page has brought would
+    /// count as known under the next baseline, and changes between the two would be missed.
+    Baseline {
+        cursor: SyncCursor,
+        taken: Timestamp,
+    },
     Listed {
         next: Option<PageToken>,
-        baseline: Option<(SyncCursor, Timestamp)>,
         listed: u64,
         estimate: Option<u64>,
     },
@@ -79,6 +84,15 @@ pub(super) enum Advance {
     Swept {
         next: Option<MessageId>,
     },
+}
+
+/// A page as it goes into the pipeline.
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    /// What is committed before anything of the page.
+    pub(super) before: Option<Advance>,
+    pub(super) advance: Advance,
+    pub(super) next: Option<Request>,
 }
 
 pub(super) struct Run<'a> {
@@ -102,6 +116,8 @@ pub(super) struct Run<'a> {
     /// Whether the provider refused such a token.
     token_refused: bool,
     started_listed: u64,
+    /// How often the position was lost in this run.
+    lost: u32,
 }
 
 impl<'a> Run<'a> {
@@ -124,6 +140,7 @@ impl<'a> Run<'a> {
             resumed: false,
             token_refused: false,
             started_listed: 0,
+            lost: 0,
         }
     }
 
@@ -131,7 +148,10 @@ impl<'a> Run<'a> {
         self.state = self.inner.store.state(&self.inner.key).await?;
         self.started_listed = self.state.backfill.as_ref().map_or(0, |backfill| backfill.listed);
         self.refuse_while_blocked()?;
-        self.read(Source::Faults).await?;
+        // Without a position, what is read now could change unnoticed before the next baseline.
+        if self.state.follow.is_some() {
+            self.read(Source::Faults).await?;
+        }
         loop {
             if self.state.follow.is_some() {
                 self.follow().await?;
@@ -184,7 +204,9 @@ impl<'a> Run<'a> {
         } else {
             state.stale_baselines.saturating_add(1)
         };
-        let too_often = state.stale_baselines >= settings.stale_baselines.max(1);
+        self.lost += 1;
+        // Baseline after baseline was stale, or this run has begun anew again and again: more of the same would go on for ever.
+        let too_often = state.stale_baselines.max(self.lost) >= settings.stale_baselines.max(1);
         if too_often {
             state.stale_baselines = 0;
             state.blocked_until = Some(now.after(settings.stale_pause));
@@ -316,7 +338,7 @@ impl<'a> Run<'a> {
         source: Source,
         listed: Listed,
         pending: impl Fn(&MessageId) -> bool,
-    ) -> Result<(Plan, Advance, Option<Request>)> {
+    ) -> Result<Planned> {
         self.resumed = false;
         let context = Context {
             settings: &self.inner.settings,
@@ -348,6 +370,7 @@ impl<'a> Run<'a> {
             Some(Next::Token(token)) => Some(token),
             _ => None,
         };
+        let mut baseline = None;
         let advance = match source {
             Source::Faults => Advance::Stay,
             Source::Follow => {
@@ -368,14 +391,15 @@ impl<'a> Run<'a> {
             Source::List => {
                 let needs_baseline =
                     self.state.follow.is_none() && matches!(&listed.request, Request::Changes(_, None));
-                let baseline = match listed.cursor {
-                    Some(cursor) if needs_baseline => Some((cursor, listed.asked)),
-                    None if needs_baseline => return Err(mismatch("changes.cursor", SchemaFault::Missing)),
-                    _ => None,
-                };
+                if needs_baseline {
+                    let missing = || mismatch("changes.cursor", SchemaFault::Missing);
+                    baseline = Some(Advance::Baseline {
+                        cursor: listed.cursor.ok_or_else(missing)?,
+                        taken: listed.asked,
+                    });
+                }
                 Advance::Listed {
                     next: token(listed.next),
-                    baseline,
                     listed: listed.listed,
                     estimate: listed.estimate,
                 }
@@ -390,7 +414,12 @@ impl<'a> Run<'a> {
                 },
             },
         };
-        Ok((plan, advance, next))
+        Ok(Planned {
+            plan,
+            before: baseline,
+            advance,
+            next,
+        })
     }
 
     fn next_request(&mut self, listed: &Listed) -> Result<Option<Request>> {
@@ -438,15 +467,8 @@ impl<'a> Run<'a> {
                     state.through = state.through.max(*through);
                 }
             }
-            Advance::Listed {
-                next,
-                baseline,
-                listed,
-                estimate,
-            } => {
-                if let Some((cursor, taken)) = baseline {
-                    state.baseline(cursor.clone(), *taken);
-                }
+            Advance::Baseline { cursor, taken } => state.baseline(cursor.clone(), *taken),
+            Advance::Listed { next, listed, estimate } => {
                 let confirm = !self.inner.settings.confirm_window.is_zero();
                 let backfill = state.backfill.as_mut()?;
                 backfill.listed = backfill.listed.saturating_add(*listed);

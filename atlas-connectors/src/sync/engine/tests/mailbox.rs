@@ -149,7 +149,8 @@ impl State {
         let ids = |names: &[&str]| -> Vec<LabelId> { names.iter().map(|name| LabelId::from(*name)).collect() };
         let (added, removed) = (ids(added), ids(removed));
         let mail = self.mail.get_mut(id).unwrap();
-        mail.labels.retain(|label| !removed.contains(label) && !added.contains(label));
+        mail.labels
+            .retain(|label| !removed.contains(label) && !added.contains(label));
         mail.labels.extend(added.iter().cloned());
         let message = reference(id, mail);
         self.record(MailChange::Labels {
@@ -174,7 +175,11 @@ impl State {
         let some = self.mail.len() as u64;
         let id = match some {
             0 => None,
-            some => self.mail.keys().nth(usize::try_from(self.lots.below(some)).unwrap()).cloned(),
+            some => self
+                .mail
+                .keys()
+                .nth(usize::try_from(self.lots.below(some)).unwrap())
+                .cloned(),
         };
         match (kind, id) {
             (0..=3, _) | (_, None) => {
@@ -206,7 +211,11 @@ impl State {
             scope: ThrottleScope::Account,
             until: None,
         };
-        let kind = if self.lots.percent(50) { throttled } else { ErrorKind::Transient };
+        let kind = if self.lots.percent(50) {
+            throttled
+        } else {
+            ErrorKind::Transient
+        };
         Err(Error::new(kind, "fake"))
     }
 
@@ -216,11 +225,17 @@ impl State {
         if self.stale && page.is_none() {
             self.oldest = self.head + 1;
         }
-        let hidden = |mail: &Mail| mail.labels.iter().any(|label| matches!(label.as_str(), "SPAM" | "TRASH"));
+        let hidden = |mail: &Mail| {
+            mail.labels
+                .iter()
+                .any(|label| matches!(label.as_str(), "SPAM" | "TRASH"))
+        };
         let mut all: Vec<(Timestamp, MessageId)> = self
             .mail
             .iter()
-            .filter(|(_, mail)| (include_spam_trash || !hidden(mail)) && since.is_none_or(|since| mail.received >= since))
+            .filter(|(_, mail)| {
+                (include_spam_trash || !hidden(mail)) && since.is_none_or(|since| mail.received >= since)
+            })
             .map(|(id, mail)| (mail.received, id.clone()))
             .collect();
         all.sort();
@@ -228,14 +243,20 @@ impl State {
         let estimate = all.len() as u64;
         if let Some(page) = page {
             let (millis, id) = page.as_str().split_once('/').unwrap();
-            let last = (Timestamp::from_unix_millis(millis.parse().unwrap()), MessageId::from(id));
+            let last = (
+                Timestamp::from_unix_millis(millis.parse().unwrap()),
+                MessageId::from(id),
+            );
             // Pages shift when mail arrives: the last one comes again.
-            let again = self.lots.percent(self.disorder);
+            let again = self.page > 1 && self.lots.percent(self.disorder);
             all.retain(|place| *place < last || (again && *place == last));
         }
         let more = all.len() > self.page;
         all.truncate(self.page);
-        let next = all.last().filter(|_| more).map(|(at, id)| PageToken::new(format!("{}/{id}", at.unix_millis())));
+        let next = all
+            .last()
+            .filter(|_| more)
+            .map(|(at, id)| PageToken::new(format!("{}/{id}", at.unix_millis())));
         let changes = all
             .iter()
             .map(|(_, id)| MailChange::Present(reference(id, &self.mail[id])))
@@ -264,15 +285,22 @@ impl State {
         let last = records.last().map(|(id, _)| *id);
         let mut changes: Vec<MailChange> = records.into_iter().map(|(_, change)| change).collect();
         if self.lots.percent(self.disorder) {
-            let repeated: Vec<MailChange> = changes.iter().flat_map(|change| [change.clone(), change.clone()]).collect();
+            let repeated: Vec<MailChange> = changes
+                .iter()
+                .flat_map(|change| [change.clone(), change.clone()])
+                .collect();
             changes = repeated;
             let salt = self.lots.below(1000);
             // Records of different messages change places, those of one message keep their order.
             changes.sort_by_key(|change| {
-                let (MailChange::Present(message)
-                | MailChange::Deleted(message)
-                | MailChange::Labels { message, .. }) = change;
-                message.id.as_str().bytes().fold(salt, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % 17
+                let (MailChange::Present(message) | MailChange::Deleted(message) | MailChange::Labels { message, .. }) =
+                    change;
+                message
+                    .id
+                    .as_str()
+                    .bytes()
+                    .fold(salt, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
+                    % 17
             });
         }
         Ok(ChangePage {
@@ -293,7 +321,8 @@ impl State {
         }
         let missing = || Error::new(ErrorKind::NotFound { object: "message" }, "fake");
         let mail = self.mail.get(id).ok_or_else(missing)?;
-        let raw = format!("From: Sender {id} <s@example.com>\r\nTo: me@example.org\r\nSubject: Order {id}\r\n\r\nBody\r\n");
+        let raw =
+            format!("From: Sender {id} <s@example.com>\r\nTo: me@example.org\r\nSubject: Order {id}\r\n\r\nBody\r\n");
         let meta = MessageMeta {
             id: id.clone(),
             thread: mail.thread.clone(),

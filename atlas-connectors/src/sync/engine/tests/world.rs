@@ -133,7 +133,11 @@ impl World {
                 self.clock.advance(wake);
                 context.waker().wake_by_ref();
             }
-            if self.clock.next_wake().is_some_and(|wake| wake <= self.settings.fresh_delay) {
+            if self
+                .clock
+                .next_wake()
+                .is_some_and(|wake| wake <= self.settings.fresh_delay)
+            {
                 context.waker().wake_by_ref();
             }
             Poll::Pending
@@ -143,7 +147,11 @@ impl World {
 
     /// What is in the store: ids and labels.
     pub(super) async fn stored(&self) -> BTreeMap<MessageId, BTreeSet<String>> {
-        let rows = self.store.unseen(&self.key(), i64::MAX as u64, None, 1_000_000).await.unwrap();
+        let rows = self
+            .store
+            .unseen(&self.key(), i64::MAX as u64, None, 1_000_000)
+            .await
+            .unwrap();
         let ids: Vec<MessageId> = rows.into_iter().map(|row| row.id).collect();
         let known = self.store.known(&self.key(), ids.clone()).await.unwrap();
         let labels = known
@@ -155,7 +163,10 @@ impl World {
     /// What ought to be there.
     pub(super) fn expected(&self) -> BTreeMap<MessageId, BTreeSet<String>> {
         let state = self.mailbox.state();
-        let wanted = state.mail.iter().filter(|(_, mail)| self.settings.wants(&mail.labels, mail.received));
+        let wanted = state
+            .mail
+            .iter()
+            .filter(|(_, mail)| self.settings.wants(&mail.labels, mail.received));
         wanted
             .map(|(id, mail)| (id.clone(), mail.labels.iter().map(ToString::to_string).collect()))
             .collect()
