@@ -211,8 +211,8 @@ impl Outbox {
     ///
     /// # Errors
     /// `NotApproved` with the reason, or `PolicyBlocked`, if it may not leave; `Paused` or `Unsupported` if the connection cannot
-    /// do it now; `NotFound`; `StorageFailed`. With [`crate::error::Effect::Unknown`] if it left and its result could not be stored:
-    /// the worker looks it up later.
+    /// do it now; `NotFound`; `StorageFailed`. With an effect other than [`crate::error::Effect::None`] if it left and its result could not be
+    /// stored: the worker looks it up later.
     pub async fn dispatch(&self, tenant: &TenantId, intent: &IntentId) -> Result<Intent> {
         Carrier::new(&self.desk).drive(tenant, intent).await
     }

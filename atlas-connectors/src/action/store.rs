@@ -15,6 +15,20 @@ use crate::ids::{ConnectionId, IntentId, TenantId, Version};
 ///
 /// A store keeps a high-water mark of time: the latest moment that was ever written. A wall clock that is set back does
 /// not make an expired approval valid again.
+///
+/// A store of the host's own is checked by `testkit::suites::outbox_store`.
+///
+/// ```
+/// use atlas_connectors::Timestamp;
+/// use atlas_connectors::action::OutboxStore;
+/// use atlas_connectors::store::MemoryStore;
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let store = MemoryStore::new();
+/// assert!(store.due_intents(Timestamp::UNIX_EPOCH, 10).await?.is_empty());
+/// assert_eq!(store.raise_generation().await?, store.generation().await?);
+/// # Ok::<(), atlas_connectors::Error>(()) }).unwrap();
+/// ```
 #[async_trait]
 pub trait OutboxStore: AuditLog + fmt::Debug + Send + Sync + 'static {
     /// Inserts a new row and its audit events, unless one is there already: of the same key on this connection, or, for
