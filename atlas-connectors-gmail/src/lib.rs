@@ -91,6 +91,8 @@ mod gmail;
 pub mod hub;
 mod mailbox;
 pub mod push;
+#[cfg(feature = "testkit")]
+pub mod mock;
 pub mod query;
 mod quota;
 pub mod scopes;

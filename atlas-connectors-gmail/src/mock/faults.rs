@@ -1,0 +1,338 @@
+//! Faults by script: what goes wrong, with which call, and whether the effect had happened.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::answer::{ApiError, TokenError};
+
+/// What goes wrong with one answer.
+///
+/// ```
+/// use std::time::Duration;
+/// use atlas_connectors_gmail::mock::Fault;
+///
+/// let slow = Fault::Delay(Duration::from_millis(50));
+/// let lost = Fault::CutAfter;
+/// assert!(lost.carries_out() && slow.carries_out());
+/// assert!(!Fault::CutBefore.carries_out());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Nothing is carried out; the error that belongs to this status is answered, in Gmail's envelope or OAuth's.
+    Status(u16),
+    /// Nothing is carried out; Gmail's error is answered.
+    Api(ApiError),
+    /// Nothing is carried out; the token endpoint's error is answered.
+    Token(TokenError),
+    /// Nothing is carried out; exactly this is answered.
+    Answer {
+        /// The status.
+        status: u16,
+        /// The content type.
+        content_type: String,
+        /// Further headers, such as `retry-after`.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: Vec<u8>,
+    },
+    /// Nothing is carried out; Gmail's 429 is answered with a moment this far ahead in its text.
+    Throttle(Duration),
+    /// The request is carried out and answered in full, this much later.
+    Delay(Duration),
+    /// The connection is closed before anything is carried out.
+    CutBefore,
+    /// The request is carried out, then the connection is closed without an answer.
+    CutAfter,
+    /// The request is carried out; the answer breaks off after this many bytes of its body.
+    Truncate(usize),
+    /// The request is carried out; the body comes in pieces of so many bytes with a pause before each.
+    Drip {
+        /// Bytes a piece, at least one.
+        bytes: usize,
+        /// The pause.
+        every: Duration,
+    },
+    /// Nothing is carried out and nothing is ever answered; the connection stays open until the client leaves.
+    HangBefore,
+    /// The request is carried out and nothing is ever answered: a time-out after the effect.
+    HangAfter,
+    /// The request is carried out; the answer is a page in HTML with status 200, as a captive portal serves.
+    HtmlAfter,
+    /// The request is carried out; the answer is well-formed JSON of a shape that no caller expects.
+    OtherJsonAfter,
+}
+
+impl Fault {
+    /// Whether the provider carries the request out under this fault, whatever the client sees.
+    pub fn carries_out(&self) -> bool {
+        matches!(
+            self,
+            Self::Delay(_)
+                | Self::CutAfter
+                | Self::Truncate(_)
+                | Self::Drip { .. }
+                | Self::HangAfter
+                | Self::HtmlAfter
+                | Self::OtherJsonAfter
+        )
+    }
+
+    /// An answer of this status with JSON or other text for its body.
+    pub fn answer(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self::Answer {
+            status,
+            content_type: content_type.to_owned(),
+            headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+
+    /// A page in HTML with this status, as front ends answer.
+    pub fn html(status: u16) -> Self {
+        Self::answer(status, "text/html; charset=UTF-8", "<html><title>Error</title></html>")
+    }
+}
+
+impl From<ApiError> for Fault {
+    fn from(error: ApiError) -> Self {
+        Self::Api(error)
+    }
+}
+
+impl From<TokenError> for Fault {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
+    }
+}
+
+/// When a fault strikes: entries are asked in the order in which they were added, the first that is due is taken.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Script {
+    entries: Vec<Entry>,
+    latency: Duration,
+    latency_of: Vec<(String, Duration)>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    method: String,
+    /// Calls that pass before it strikes.
+    skip: u64,
+    /// How often it strikes; `None` is always.
+    times: Option<u64>,
+    fault: Fault,
+}
+
+impl Script {
+    pub(super) fn add(&mut self, method: &str, skip: u64, times: Option<u64>, fault: Fault) {
+        self.entries.push(Entry {
+            method: method.to_owned(),
+            skip,
+            times,
+            fault,
+        });
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        self.entries.iter().filter(|entry| entry.times.is_some()).count()
+    }
+
+    pub(super) fn set_latency(&mut self, latency: Duration) {
+        self.latency = latency;
+    }
+
+    pub(super) fn set_latency_of(&mut self, method: &str, latency: Duration) {
+        self.latency_of.push((method.to_owned(), latency));
+    }
+
+    pub(super) fn latency(&self, method: &str) -> Duration {
+        self.latency_of
+            .iter()
+            .rev()
+            .find(|(pattern, _)| matches(pattern, method))
+            .map_or(self.latency, |(_, latency)| *latency)
+    }
+
+    /// The fault for this call, if one is due. Counts the call against every entry up to the one that strikes.
+    pub(super) fn strike(&mut self, method: &str) -> Option<Fault> {
+        let mut struck = None;
+        for (at, entry) in self.entries.iter_mut().enumerate() {
+            if !matches(&entry.method, method) {
+                continue;
+            }
+            if entry.skip > 0 {
+                entry.skip -= 1;
+                continue;
+            }
+            struck = Some((at, entry.fault.clone()));
+            if let Some(left) = &mut entry.times {
+                *left = left.saturating_sub(1);
+            }
+            break;
+        }
+        let (at, fault) = struck?;
+        if self.entries.get(at).is_some_and(|entry| entry.times == Some(0)) {
+            self.entries.remove(at);
+        }
+        Some(fault)
+    }
+}
+
+/// Whether a pattern (`gmail.users.messages.get`, `gmail.users.messages.*`, `*`) covers a method.
+fn matches(pattern: &str, method: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => method.starts_with(prefix),
+        None => pattern == method,
+    }
+}
+
+/// The script of faults of one [`Google`](super::Google), taken by [`Google::faults`](super::Google::faults).
+///
+/// Methods are named as in the discovery document: `gmail.users.messages.get`, `gmail.users.drafts.send`; the rest is
+/// `oauth.authorize`, `oauth.token`, `oauth.revoke`, `oauth.certs`, `oauth.discovery`, `oauth.userinfo`,
+/// `oauth.tokeninfo` and `gmail.batch`. A pattern may end in `*`.
+#[derive(Debug)]
+pub struct Faults<'a> {
+    pub(super) google: &'a super::Google,
+}
+
+impl Faults<'_> {
+    /// Strikes the next call of the method, once.
+    pub fn next(&self, method: &str, fault: impl Into<Fault>) -> &Self {
+        self.nth(method, 1, fault)
+    }
+
+    /// Strikes the n-th call of the method from now on, counted from 1, once.
+    pub fn nth(&self, method: &str, n: u64, fault: impl Into<Fault>) -> &Self {
+        self.add(method, n.saturating_sub(1), Some(1), fault.into())
+    }
+
+    /// Strikes the next so many calls of the method.
+    pub fn times(&self, method: &str, times: u64, fault: impl Into<Fault>) -> &Self {
+        self.add(method, 0, Some(times), fault.into())
+    }
+
+    /// Strikes every call of the method until [`Faults::clear`].
+    pub fn always(&self, method: &str, fault: impl Into<Fault>) -> &Self {
+        self.add(method, 0, None, fault.into())
+    }
+
+    /// Answers everything this much later, without blocking other answers. Real time, not the mock's clock.
+    pub fn latency(&self, latency: Duration) -> &Self {
+        self.google.world().faults.set_latency(latency);
+        self
+    }
+
+    /// Answers calls of the method this much later, instead of the general latency.
+    pub fn latency_of(&self, method: &str, latency: Duration) -> &Self {
+        self.google.world().faults.set_latency_of(method, latency);
+        self
+    }
+
+    /// Forgets all faults and latencies.
+    pub fn clear(&self) {
+        self.google.world().faults.clear();
+    }
+
+    /// How many faults still wait for a call; 0 at the end of a test proves that each one struck.
+    pub fn pending(&self) -> usize {
+        self.google.world().faults.pending()
+    }
+
+    fn add(&self, method: &str, skip: u64, times: Option<u64>, fault: Fault) -> &Self {
+        if times != Some(0) {
+            self.google.world().faults.add(method, skip, times, fault);
+        }
+        self
+    }
+}
+
+/// What the wire has to do with an answer, told to the fault proxy in a header that it removes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WireFault {
+    Cut,
+    Hang,
+    Truncate(usize),
+    Drip { bytes: usize, every: Duration },
+}
+
+/// The header between dispatcher and proxy.
+pub(super) const WIRE_HEADER: &str = "x-mock-wire-fault";
+
+impl WireFault {
+    pub(super) fn of(fault: &Fault) -> Option<Self> {
+        match *fault {
+            Fault::CutBefore | Fault::CutAfter => Some(Self::Cut),
+            Fault::HangBefore | Fault::HangAfter => Some(Self::Hang),
+            Fault::Truncate(after) => Some(Self::Truncate(after)),
+            Fault::Drip { bytes, every } => Some(Self::Drip {
+                bytes: bytes.max(1),
+                every,
+            }),
+            _ => None,
+        }
+    }
+
+    pub(super) fn write(self) -> String {
+        match self {
+            Self::Cut => "cut".to_owned(),
+            Self::Hang => "hang".to_owned(),
+            Self::Truncate(after) => format!("truncate {after}"),
+            Self::Drip { bytes, every } => format!("drip {bytes} {}", every.as_millis()),
+        }
+    }
+
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let words: VecDeque<&str> = text.split_ascii_whitespace().collect();
+        let number = |at: usize| words.get(at).and_then(|word| word.parse::<u64>().ok());
+        match *words.front()? {
+            "cut" => Some(Self::Cut),
+            "hang" => Some(Self::Hang),
+            "truncate" => Some(Self::Truncate(usize::try_from(number(1)?).ok()?)),
+            "drip" => Some(Self::Drip {
+                bytes: usize::try_from(number(1)?).ok()?.max(1),
+                every: Duration::from_millis(number(2)?),
+            }),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_strikes_the_call_it_names() {
+        let mut script = Script::default();
+        script.add("gmail.users.messages.get", 1, Some(1), Fault::Status(503));
+        script.add("gmail.users.messages.*", 0, Some(2), Fault::CutBefore);
+        assert_eq!(script.strike("oauth.token"), None);
+        assert_eq!(script.strike("gmail.users.messages.get"), Some(Fault::CutBefore));
+        assert_eq!(script.strike("gmail.users.messages.get"), Some(Fault::Status(503)));
+        assert_eq!(script.strike("gmail.users.messages.list"), Some(Fault::CutBefore));
+        assert_eq!(script.strike("gmail.users.messages.list"), None);
+        assert_eq!(script.pending(), 0);
+    }
+
+    #[test]
+    fn the_wire_header_reads_what_it_writes() {
+        for fault in [
+            WireFault::Cut,
+            WireFault::Hang,
+            WireFault::Truncate(17),
+            WireFault::Drip {
+                bytes: 3,
+                every: Duration::from_millis(5),
+            },
+        ] {
+            assert_eq!(WireFault::read(&fault.write()), Some(fault));
+        }
+        assert_eq!(WireFault::read("melt"), None);
+    }
+}
