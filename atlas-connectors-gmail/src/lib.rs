@@ -90,9 +90,9 @@ mod gmail;
 #[cfg(feature = "hub")]
 pub mod hub;
 mod mailbox;
-pub mod push;
 #[cfg(feature = "testkit")]
 pub mod mock;
+pub mod push;
 pub mod query;
 mod quota;
 pub mod scopes;

@@ -121,14 +121,11 @@ impl Http {
 
     /// A form.
     pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> (u16, Value) {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.extend_pairs(fields);
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
         let headers = [("content-type", "application/x-www-form-urlencoded")];
-        read(
-            self.raw("POST", path, &headers, form.finish().into_bytes())
-                .await
-                .unwrap(),
-        )
+        read(self.raw("POST", path, &headers, body.into_bytes()).await.unwrap())
     }
 }
 
