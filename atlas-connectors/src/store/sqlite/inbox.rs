@@ -148,6 +148,9 @@ impl InboxStore for SqliteStore {
     }
 }
 
+/// A condition on a row, given the row's name in the statement.
+type Condition = Box<dyn Fn(&str) -> String>;
+
 /// The statement for a page of threads, and the values of its parameters from ?6 on.
 ///
 /// It walks the messages from the newest on and keeps those that no newer matching message of the same thread precedes, so it ends
@@ -158,7 +161,7 @@ fn threads_statement(query: &FoldedQuery) -> (String, Vec<Value>) {
         words.push(Value::from(value));
         words.len() + 5
     };
-    let mut conditions: Vec<Box<dyn Fn(&str) -> String>> = Vec::new();
+    let mut conditions: Vec<Condition> = Vec::new();
     for word in &query.subject {
         let at = next(word.clone());
         conditions.push(Box::new(move |row| format!("instr({row}.subject_key, ?{at}) > 0")));
