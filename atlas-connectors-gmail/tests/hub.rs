@@ -26,15 +26,11 @@ fn recorded(name: &str) -> Value {
 fn drop_cuts(value: &mut Value) {
     match value {
         Value::Array(items) => {
-<<<<<<< HEAD
             items.retain(|item| {
                 !item
                     .as_str()
                     .is_some_and(|text| text.ends_with("cut from this record)"))
             });
-=======
-            items.retain(|item| !item.as_str().is_some_and(|text| text.ends_with("cut from this record)")));
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
             items.iter_mut().for_each(drop_cuts);
         }
         Value::Object(fields) => fields.values_mut().for_each(drop_cuts),

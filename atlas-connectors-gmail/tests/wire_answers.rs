@@ -1,16 +1,12 @@
 //! Answers as they were recorded from emulate 0.12.2 (2026-11-22), and the shapes Gmail's documentation and issue threads
 //! tell of, decoded.
 
-<<<<<<< HEAD
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a failing helper fails its test"
 )]
-=======
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a failing helper fails its test")]
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
 
 use atlas_connectors::LabelId;
 use atlas_connectors::mail::{LabelKind, MailChange};
@@ -37,15 +33,11 @@ fn recorded<T: DeserializeOwned>(name: &str) -> T {
 fn drop_cuts(value: &mut Value) {
     match value {
         Value::Array(items) => {
-<<<<<<< HEAD
             items.retain(|item| {
                 !item
                     .as_str()
                     .is_some_and(|text| text.ends_with("cut from this record)"))
             });
-=======
-            items.retain(|item| !item.as_str().is_some_and(|text| text.ends_with("cut from this record)")));
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
             items.iter_mut().for_each(drop_cuts);
         }
         Value::Object(fields) => fields.values_mut().for_each(drop_cuts),
@@ -84,14 +76,10 @@ fn messages_are_read_in_every_format() {
     let data = full.payload.as_ref().unwrap().body.data.as_deref().unwrap();
     assert_eq!(base64::decode(data).unwrap(), b"Hi Jana, quote follows today.");
     let metadata: MessageResource = recorded("message-get-metadata");
-<<<<<<< HEAD
     assert_eq!(
         metadata.header("MESSAGE-ID"),
         Some("<re-rfq-4471@acme-manufacturing.com>")
     );
-=======
-    assert_eq!(metadata.header("MESSAGE-ID"), Some("<re-rfq-4471@acme-manufacturing.com>"));
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
     let minimal: MessageResource = recorded("message-get-minimal");
     assert!(minimal.payload.is_none());
     assert_eq!(minimal.raw_bytes().unwrap_err().code(), "schema_mismatch");
@@ -100,21 +88,16 @@ fn messages_are_read_in_every_format() {
     let part = file.payload.as_ref().unwrap().find("1").unwrap();
     assert!(part.body.attachment_id.is_some() && part.body.data.is_none());
     for shown in [format!("{full:?}"), format!("{raw:?}"), format!("{file:?}")] {
-<<<<<<< HEAD
         assert!(
             !shown.contains("Jana") && !shown.contains("quote") && !shown.contains("Lars"),
             "{shown}"
         );
-=======
-        assert!(!shown.contains("Jana") && !shown.contains("quote") && !shown.contains("Lars"), "{shown}");
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
     }
 }
 
 #[test]
 fn threads_labels_drafts_and_settings_are_read() {
     let thread: ThreadResource = recorded("thread-get-metadata");
-<<<<<<< HEAD
     assert_eq!(
         thread.messages[0].header("subject"),
         Some("RFQ 4471: M8 stainless hex bolts")
@@ -125,12 +108,6 @@ fn threads_labels_drafts_and_settings_are_read() {
         .iter()
         .find(|label| label.id.as_str() == "CATEGORY_FORUMS")
         .unwrap();
-=======
-    assert_eq!(thread.messages[0].header("subject"), Some("RFQ 4471: M8 stainless hex bolts"));
-    let labels: LabelList = recorded("labels-list");
-    let labels: Vec<atlas_connectors::mail::Label> = labels.labels.into_iter().map(Into::into).collect();
-    let forums = labels.iter().find(|label| label.id.as_str() == "CATEGORY_FORUMS").unwrap();
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
     assert_eq!(forums.kind, LabelKind::System);
     let draft: DraftResource = recorded("draft-create");
     assert_eq!(draft.id.as_str(), "r-17953156767011983115879");
@@ -146,14 +123,10 @@ fn threads_labels_drafts_and_settings_are_read() {
         {"sendAsEmail": "sales@acme.example", "verificationStatus": "pending"},
         {"sendAsEmail": "old@acme.example", "verificationStatus": "brandNew"},
     ]}));
-<<<<<<< HEAD
     assert_eq!(
         aliases.send_as[0].verification_status,
         Some(VerificationStatus::Pending)
     );
-=======
-    assert_eq!(aliases.send_as[0].verification_status, Some(VerificationStatus::Pending));
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
     assert!(aliases.send_as.iter().all(|alias| !alias.is_usable()));
     let vacation: Vacation = decoded(&json!({"enableAutoReply": true, "startTime": "1431990098200"}));
     assert!(vacation.enable_auto_reply && vacation.start_time == Some(1_431_990_098_200));
@@ -166,17 +139,12 @@ fn long_numbers_come_as_text_or_as_numbers() {
     assert_eq!(watching.expiration.unix_millis(), 1_431_990_098_200);
     let watching: Watching = recorded("watch");
     assert_eq!(watching.history_id.as_str(), "179531567699606630428");
-<<<<<<< HEAD
     let profile: Profile =
         decoded(&json!({"emailAddress": "ops@acme.example", "messagesTotal": "12", "historyId": 1710}));
     assert_eq!(
         (profile.messages_total, profile.history_id.as_str()),
         (Some(12), "1710")
     );
-=======
-    let profile: Profile = decoded(&json!({"emailAddress": "ops@acme.example", "messagesTotal": "12", "historyId": 1710}));
-    assert_eq!((profile.messages_total, profile.history_id.as_str()), (Some(12), "1710"));
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
     assert!(!format!("{profile:?}").contains("ops@"));
 }
 
@@ -184,7 +152,6 @@ fn long_numbers_come_as_text_or_as_numbers() {
 fn history_becomes_changes_in_order_without_repeats() {
     let page: HistoryPage = recorded("history-after-modify");
     let changes = history::changes(&page);
-<<<<<<< HEAD
     let MailChange::Labels {
         message,
         added,
@@ -201,13 +168,6 @@ fn history_becomes_changes_in_order_without_repeats() {
             [LabelId::new("UNREAD")].as_slice()
         )
     );
-=======
-    let MailChange::Labels { message, added, removed } = &changes[0] else {
-        panic!("{changes:?}");
-    };
-    assert_eq!(message.id.as_str(), "18f0000000000001");
-    assert_eq!((added.as_slice(), removed.as_slice()), ([LabelId::new("Label_1")].as_slice(), [LabelId::new("UNREAD")].as_slice()));
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
 
     // gmail-history-nothing-new (python-samples 200) and a page without history (lieer 24, 102, 120).
     let nothing: HistoryPage = decoded(&json!({"historyId": "1710"}));

@@ -26,13 +26,9 @@ fn shown(call: &Call) -> String {
         .replace("&prettyPrint=false", "")
         .replace("?prettyPrint=false", "");
     let body = String::from_utf8(call.request.body().to_vec()).unwrap();
-<<<<<<< HEAD
     format!("{} {target} {body}", call.request.method())
         .trim_end()
         .to_owned()
-=======
-    format!("{} {target} {body}", call.request.method()).trim_end().to_owned()
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
 }
 
 fn listing() -> ListMessages {
@@ -72,14 +68,10 @@ fn requests_are_as_in_googles_reference() {
             messages::list(&api, &listing()),
             "GET ~/messages?q=from%3A%22jana%22+after%3A1&labelIds=INBOX&labelIds=Label_1&includeSpamTrash=true&maxResults=500&pageToken=a+b",
         ),
-<<<<<<< HEAD
         (
             messages::get(&api, &m, Format::Raw, &[]),
             "GET ~/messages/m1?format=raw",
         ),
-=======
-        (messages::get(&api, &m, Format::Raw, &[]), "GET ~/messages/m1?format=raw"),
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
         (
             messages::get(&api, &m, Format::Metadata, &["To", "X-Atlas-Intent"]),
             "GET ~/messages/m1?format=metadata&metadataHeaders=To&metadataHeaders=X-Atlas-Intent",
@@ -94,7 +86,6 @@ fn requests_are_as_in_googles_reference() {
         ),
         (messages::trash(&api, &m), "POST ~/messages/m1/trash"),
         (messages::untrash(&api, &m), "POST ~/messages/m1/untrash"),
-<<<<<<< HEAD
         (
             attachments::get(&api, &m, "ANG-j_1"),
             "GET ~/messages/m1/attachments/ANG-j_1",
@@ -104,11 +95,6 @@ fn requests_are_as_in_googles_reference() {
             threads::get(&api, &t, Format::Full, &[]),
             "GET ~/threads/t1?format=full",
         ),
-=======
-        (attachments::get(&api, &m, "ANG-j_1"), "GET ~/messages/m1/attachments/ANG-j_1"),
-        (threads::list(&api, &ListMessages::default()), "GET ~/threads"),
-        (threads::get(&api, &t, Format::Full, &[]), "GET ~/threads/t1?format=full"),
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
         (
             threads::modify(&api, &t, &add, &[]),
             r#"POST ~/threads/t1/modify {"addLabelIds":["Label_1"]}"#,
@@ -121,7 +107,6 @@ fn requests_are_as_in_googles_reference() {
         ),
         (labels::list(&api), "GET ~/labels"),
         (labels::get(&api, &l), "GET ~/labels/Label_1"),
-<<<<<<< HEAD
         (
             labels::create(&api, "Orders/New"),
             r#"POST ~/labels {"name":"Orders/New"}"#,
@@ -130,10 +115,6 @@ fn requests_are_as_in_googles_reference() {
             labels::rename(&api, &l, "Old"),
             r#"PATCH ~/labels/Label_1 {"name":"Old"}"#,
         ),
-=======
-        (labels::create(&api, "Orders/New"), r#"POST ~/labels {"name":"Orders/New"}"#),
-        (labels::rename(&api, &l, "Old"), r#"PATCH ~/labels/Label_1 {"name":"Old"}"#),
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
         (labels::delete(&api, &l), "DELETE ~/labels/Label_1"),
         (
             drafts::create(&api, b"mail", Some(&t), Body::BySize),
@@ -143,14 +124,10 @@ fn requests_are_as_in_googles_reference() {
             drafts::update(&api, &d, b"mail", None, Body::Json),
             r#"PUT ~/drafts/r-1 {"message":{"raw":"bWFpbA=="}}"#,
         ),
-<<<<<<< HEAD
         (
             drafts::create(&api, b"mail", None, Body::Media),
             "POST /upload~/drafts?uploadType=media mail",
         ),
-=======
-        (drafts::create(&api, b"mail", None, Body::Media), "POST /upload~/drafts?uploadType=media mail"),
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
         (drafts::list(&api, &ListDrafts::default()), "GET ~/drafts"),
         (drafts::get(&api, &d, Format::Raw), "GET ~/drafts/r-1?format=raw"),
         (drafts::delete(&api, &d), "DELETE ~/drafts/r-1"),
@@ -189,21 +166,16 @@ fn large_mail_goes_as_upload_and_too_large_mail_not_at_all() {
     assert_eq!(content_type, format!("multipart/related; boundary={}", &boundary[2..]));
     let expected = "\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n{\"message\":{\"threadId\":\"t1\"}}\r\n";
     assert!(head.starts_with(&format!("{boundary}{expected}")), "{head}");
-<<<<<<< HEAD
     assert!(
         call.request
             .body()
             .ends_with(format!("\r\n{boundary}--\r\n").as_bytes())
     );
-=======
-    assert!(call.request.body().ends_with(format!("\r\n{boundary}--\r\n").as_bytes()));
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
 
     // Media has no place for the thread.
     let call = drafts::create(&api, b"mail", Some(&thread), Body::Media).unwrap();
     assert!(call.request.uri().query().unwrap().contains("multipart"));
     let too_large = vec![b'a'; UPLOAD_MAX + 1];
-<<<<<<< HEAD
     assert_eq!(
         drafts::create(&api, &too_large, None, Body::BySize).unwrap_err().code(),
         "invalid"
@@ -212,10 +184,6 @@ fn large_mail_goes_as_upload_and_too_large_mail_not_at_all() {
         drafts::create(&api, b"", None, Body::BySize).unwrap_err().code(),
         "invalid"
     );
-=======
-    assert_eq!(drafts::create(&api, &too_large, None, Body::BySize).unwrap_err().code(), "invalid");
-    assert_eq!(drafts::create(&api, b"", None, Body::BySize).unwrap_err().code(), "invalid");
->>>>>>> fcc392a (Hold every request against its golden form, and decode the answers that were recorded)
 }
 
 #[test]

@@ -1,3 +1,4 @@
-//! What the example programs share: how they print.
+//! What the example programs share: a host in miniature, and how they print.
 
+pub mod host;
 pub mod ui;

@@ -4,6 +4,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use atlas_connectors::Timestamp;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table, presets};
 use console::{Style, Term};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -150,6 +151,16 @@ pub fn plain(text: impl Into<String>) -> (String, Tone) {
     (text.into(), Tone::Plain)
 }
 
+/// A moment to the minute, in UTC: `2026-11-22 09:30`.
+pub fn minute(moment: Timestamp) -> String {
+    moment
+        .to_string()
+        .chars()
+        .take(16)
+        .map(|c| if c == 'T' { ' ' } else { c })
+        .collect()
+}
+
 /// Colours text for the terminal.
 pub fn paint(text: &str, tone: Tone) -> String {
     let style = match tone {
@@ -201,7 +212,14 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{printable, wrap};
+    use atlas_connectors::Timestamp;
+
+    use super::{minute, printable, wrap};
+
+    #[test]
+    fn a_moment_is_told_to_the_minute() {
+        assert_eq!(minute(Timestamp::from_unix_seconds(1_795_340_999)), "2026-11-22 09:49");
+    }
 
     #[test]
     fn wraps_at_spaces_and_keeps_every_word() {

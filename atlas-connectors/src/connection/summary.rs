@@ -61,6 +61,26 @@ pub enum ConnectionAction {
     Remove,
 }
 
+impl ConnectionAction {
+    /// The words on the button, in English.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Connect => "Connect",
+            Self::Reconnect => "Reconnect",
+            Self::SignIn => "Sign in",
+            Self::SelectCompany => "Select company",
+            Self::CheckCatalog => "Check catalog",
+            Self::AcceptCatalog => "Go on without",
+            Self::SyncNow => "Sync now",
+            Self::Pause => "Pause",
+            Self::Resume => "Resume",
+            Self::ViewInbox => "View inbox",
+            Self::Disconnect => "Disconnect",
+            Self::Remove => "Remove",
+        }
+    }
+}
+
 impl ConnectionSummary {
     /// The summary of a row.
     pub fn of(row: &Connection) -> Self {
