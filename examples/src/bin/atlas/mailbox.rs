@@ -185,7 +185,7 @@ async fn sync(session: &Session, account: Option<&str>) -> Result<Exit, Failure>
     let mut progress = account.sync.progress();
     let watch = async {
         while progress.changed().await.is_ok() {
-            let now = progress.borrow_and_update().clone();
+            let now = *progress.borrow_and_update();
             bar.set_length(now.estimate.unwrap_or(now.done).max(now.done));
             bar.set_position(now.done);
             if matches!(now.phase, SyncPhase::Idle) {

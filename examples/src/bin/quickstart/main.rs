@@ -200,7 +200,7 @@ async fn sync(ui: &Ui, host: &Host, account: &Account) -> Story<()> {
     let mut progress = account.sync.progress();
     let watch = async {
         while progress.changed().await.is_ok() {
-            let now = progress.borrow_and_update().clone();
+            let now = *progress.borrow_and_update();
             bar.set_length(now.estimate.unwrap_or(now.done).max(now.done));
             bar.set_position(now.done);
         }
