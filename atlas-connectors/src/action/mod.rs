@@ -14,6 +14,8 @@ mod audit;
 mod autonomy;
 mod canonical;
 mod carry;
+#[cfg(feature = "cedar")]
+mod cedar;
 mod combine;
 mod content;
 mod desk;
@@ -39,6 +41,8 @@ pub use approved::{Action, Approved, Digest};
 pub use audit::{AuditEntry, AuditEvent, AuditFault, AuditHead, AuditLog, AuditLogExt, ChainVerifier};
 pub use autonomy::{Autonomy, Limits, Rate};
 pub use canonical::{CANONICAL_VERSION, Canonical};
+#[cfg(feature = "cedar")]
+pub use cedar::{CEDAR_SCHEMA, CedarPolicy};
 pub use combine::{AllOf, AnyOf};
 pub use effector::{Connected, Connectors, Effector, Effectors, HandleState, Standing};
 pub use gate::{Gate, Outcome, Proposal};
