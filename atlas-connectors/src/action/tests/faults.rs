@@ -149,6 +149,26 @@ async fn a_failed_look_up_proves_nothing() {
 }
 
 #[tokio::test]
+async fn a_look_up_that_cannot_tell_sends_nothing_and_ends_with_a_person() {
+    // Look-ups that cannot tell, where it ends, requests that send. The draft is there all the time.
+    for (blind, state, requests) in [(2, IntentState::Sent, 2), (3, IntentState::Uncertain, 1)] {
+        let world = World::new(Mode::Draft);
+        world.with(|p| {
+            p.faults = vec![Fault::LostBefore];
+            p.blind_lookups = blind;
+        });
+        let outbox = world.process();
+        let intent = world.approved(&outbox, &world.mail("Order"), "job").await;
+        world.settle().await;
+        assert_eq!(
+            (world.state(&intent).await, world.with(|p| p.send_requests)),
+            (state, requests),
+            "{blind} look-ups that cannot tell"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_draft_edited_by_a_person_is_not_sent_and_not_removed() {
     let world = World::new(Mode::Draft);
     let outbox = world.process();

@@ -49,6 +49,7 @@ pub(super) struct ProviderState {
     pub(super) organized: usize,
     pub(super) faults: Vec<Fault>,
     pub(super) failing_lookups: usize,
+    pub(super) blind_lookups: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,6 +215,10 @@ impl Mailbox for FakeMailbox {
         if state.failing_lookups > 0 {
             state.failing_lookups -= 1;
             return Err(Error::new(Unreachable::Dns, "fake.find"));
+        }
+        if state.blind_lookups > 0 {
+            state.blind_lookups -= 1;
+            return Ok(Reconciled::Unknown);
         }
         let marker = prepared.message().marker();
         if state.sent.iter().any(|sent| sent == marker) {
