@@ -262,7 +262,7 @@ fn insufficient_scope(failure: &Failure<'_>) -> bool {
     challenge.is_some_and(|challenge| challenge.contains("error=\"insufficient_scope\""))
 }
 
-fn missing_scope(method: Option<Method>) -> ErrorKind {
+pub(crate) fn missing_scope(method: Option<Method>) -> ErrorKind {
     OAuthError::InsufficientPrivileges {
         missing: method
             .map(|method| scopes::narrowest(method).to_owned())

@@ -12,6 +12,7 @@ use atlas_connectors::{ConnectionRef, DraftId, Error, LabelId, MessageId, Result
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
+use crate::classify::missing_scope;
 use crate::wire::drafts::{self, DraftList, DraftResource, ListDrafts};
 use crate::wire::history::{self, HistoryPage, ListHistory};
 use crate::wire::labels::{self, LabelList, LabelResource};
@@ -72,6 +73,16 @@ impl Gmail {
     /// What the granted scopes allow.
     pub fn capabilities(&self) -> MailboxCapabilities {
         scopes::capabilities(&self.granted)
+    }
+
+    /// Refuses a method outside the granted scopes, as the pipeline would: for steps that ask for something else first.
+    pub(crate) fn require(&self, method: Method) -> Result<()> {
+        if scopes::allows(&self.granted, method) {
+            return Ok(());
+        }
+        Err(Error::new(missing_scope(Some(method)), method.name())
+            .with_class(method.operation_class())
+            .with_provider(crate::provider()))
     }
 
     /// The pipeline, to watch its governor or to close its gate.

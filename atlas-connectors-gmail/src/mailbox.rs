@@ -45,6 +45,8 @@ impl GmailMailbox {
     }
 
     async fn listed(&self, listing: &MailListing, page: Option<&PageToken>) -> Result<ChangePage> {
+        // With `gmail.compose` alone the profile can be had and the listing cannot.
+        self.gmail.require(Method::MessagesList)?;
         // The baseline comes first: what arrives while we list is then told twice rather than never.
         let cursor = match page {
             None => Some(self.baseline().await?),

@@ -97,6 +97,11 @@ pub fn required(method: Method) -> ScopeSet {
     set(any_of(method))
 }
 
+/// Whether the granted scopes open a method.
+pub(crate) fn allows(granted: &ScopeSet, method: Method) -> bool {
+    has_any(granted, any_of(method))
+}
+
 /// The narrowest scope this crate would ask for to call a method: what an error names as missing.
 pub const fn narrowest(method: Method) -> &'static str {
     match method {
@@ -136,7 +141,7 @@ pub const fn narrowest(method: Method) -> &'static str {
 
 /// What the granted scopes allow.
 pub fn capabilities(granted: &ScopeSet) -> MailboxCapabilities {
-    let allows = |method| has_any(granted, any_of(method));
+    let allows = |method| allows(granted, method);
     // A token that holds the metadata scope is refused search and content, whatever else it holds.
     let content = allows(Method::MessagesGet) && !granted.contains(&METADATA.into());
     let mut capabilities = MailboxCapabilities::default();

@@ -13,6 +13,7 @@
 //! | act as the person | [`Google::revoke_grant`], [`MailboxHandle::relabel`], [`MailboxHandle::edit_draft`], … |
 //! | break things | [`Google::faults`] with a [`Fault`], [`MailboxHandle::expire_history`], [`Google::next_id_token`] |
 //! | limit | [`Google::set_quota`] with a [`Quota`], [`Google::spend_units`] |
+//! | run the behaviour suite against a mailbox | [`GooglePeer`] |
 //! | assert | [`Google::counters`], [`Google::sent`], [`MailboxHandle::labelled`] |
 //!
 //! ```
@@ -61,6 +62,7 @@ mod mailbox;
 mod messages;
 mod mime;
 mod oauth;
+mod peer;
 mod proxy;
 mod quota;
 mod route;
@@ -77,6 +79,7 @@ pub use account::{Blocked, Client, Consent, IdTokenFault, User};
 pub use answer::{ApiError, TokenError};
 pub use counters::Counters;
 pub use faults::{Fault, Faults};
+pub use peer::GooglePeer;
 pub use quota::{Prices, Quota};
 pub use seed::{Kept, Mail, MailboxHandle};
 pub use send::SentMail;

@@ -48,6 +48,8 @@ impl<'a> Sending<'a> {
     /// A draft of exactly these bytes, or the one that an earlier try has left; no handle with `gmail.send` alone.
     pub(crate) async fn prepare(&self, mail: &OutgoingMessage) -> Result<Option<String>> {
         if !self.gmail.capabilities().draft {
+            // No request follows that would be refused for its scope.
+            self.gmail.require(Method::MessagesSend)?;
             return Ok(None);
         }
         if let Some(found) = self.find_drafts(mail).await?.into_iter().next() {

@@ -124,7 +124,12 @@ impl<'a> Carrier<'a> {
             crash_point!(PrepareReturned);
             let handle = match prepared {
                 Ok(handle) => handle,
-                Err(error) => return self.failed_before(row, error).await,
+                // No effect that counts, even if its answer was lost: what it made is found again, or swept (K5). So the kind alone
+                // says whether another attempt can help, and not that the provider's call was one of those never repeated.
+                Err(error) => {
+                    let retry = error.kind().retry();
+                    return self.failed_before(row, error.with_retry(retry)).await;
+                }
             };
             if let Some(handle) = handle {
                 row = self.keep_handle(row, handle).await?;

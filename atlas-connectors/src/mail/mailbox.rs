@@ -57,6 +57,9 @@ pub trait Mailbox: fmt::Debug + Send + Sync + 'static {
     /// Makes whatever the provider needs so that the send can be told from a second one: a draft where the scope allows.
     /// May be asked again for the same intent after a crash: where drafts can be listed, a draft that carries the mail's
     /// [`OutgoingMessage::marker`] is given back instead of a second one being made.
+    ///
+    /// # Errors
+    /// [`crate::OAuthError::InsufficientPrivileges`], before the network, where the scopes allow neither a draft nor a send.
     async fn prepare(&self, send: &Approved<OutgoingMessage>) -> Result<Prepared>;
 
     /// The bytes that the handle holds now (the raw draft), so that the outbox can compare them with what was approved
@@ -92,7 +95,8 @@ pub struct MailboxCapabilities {
     pub draft: bool,
     /// Mail can be sent.
     pub send: bool,
-    /// An interrupted send can be looked up, so that it need not end as uncertain.
+    /// An interrupted send can be looked up, so that it need not end as uncertain: that it has not happened is proven by its handle; that
+    /// it has happened is found only with `read`.
     pub reconcile: bool,
 }
 

@@ -93,6 +93,11 @@ impl SyncCommit {
 
 /// Keeps positions, the index of known messages, failures and leases. All methods are atomic over tasks and processes.
 ///
+/// A store that is also the [`ConnectionStore`](crate::connection::ConnectionStore) of its connections, as those of this library are, holds
+/// [`SyncStore::lease`], [`SyncStore::renew`] and [`SyncStore::commit`] against the connection's own epoch too, in the same transaction:
+/// a disconnect or reconnect then stops a sync at its next step by itself. Where connections are kept elsewhere, the host calls
+/// [`SyncStore::raise_epoch`] after a disconnect.
+///
 /// ```
 /// use std::time::Duration;
 /// use atlas_connectors::store::MemoryStore;
@@ -191,7 +196,7 @@ pub trait SyncStore: fmt::Debug + Send + Sync + 'static {
     async fn requeue(&self, key: &MailboxKey, message: Option<&MessageId>) -> Result<u64>;
 
     /// Raises the epoch, as a disconnect or reconnect does; an older one than stored changes nothing. A run under an older epoch
-    /// is refused from now on.
+    /// is refused from now on, and its lease keeps nobody out. Needed only where connections are kept in another store.
     ///
     /// # Errors
     /// [`crate::error::StorageFault`].

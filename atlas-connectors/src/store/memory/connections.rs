@@ -13,6 +13,7 @@ use crate::credential::Versioned;
 use crate::error::{Error, ErrorKind, Result, StorageFault};
 use crate::ids::{ConnectionId, Epoch, TenantId, Version};
 use crate::oauth::{FlowStore, StateHash, StoredFlow};
+use crate::sync::MailboxKey;
 
 /// The rows, shared by all clones of a store.
 #[derive(Clone, Default)]
@@ -108,14 +109,24 @@ impl ConnectionStore for MemoryStore {
     }
 
     async fn remove(&self, tenant: &TenantId, connection: &ConnectionId, expected: Version) -> Result<()> {
+        // Always mailboxes before connections, as the steps of a sync take them.
+        let mut mailboxes = self.mailboxes.rows();
         let mut tables = self.connections.tables();
         let key = (tenant.clone(), connection.clone());
-        match tables.connections.get(&key) {
+        let removed = match tables.connections.get(&key) {
             Some(stored) if stored.version != expected => {
                 return Err(Error::new(StorageFault::Conflict, "connection.remove"));
             }
             _ => tables.connections.remove(&key),
         };
+        let mailbox = MailboxKey {
+            tenant: tenant.clone(),
+            connection: connection.clone(),
+        };
+        // Its epoch lives on in the mailbox, for a sync that is still under way.
+        if let (Some(removed), Some(mailbox)) = (removed, mailboxes.get_mut(&mailbox)) {
+            mailbox.raise(removed.value.reference.epoch);
+        }
         Ok(())
     }
 

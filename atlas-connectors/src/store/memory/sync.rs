@@ -70,6 +70,14 @@ impl MailboxRows {
         Ok(())
     }
 
+    /// No run under an older epoch writes from now on, nor keeps newer ones out.
+    pub(super) fn raise(&mut self, epoch: Epoch) {
+        if self.epoch < epoch {
+            self.epoch = epoch;
+            self.lease = None;
+        }
+    }
+
     fn apply(&mut self, commit: SyncCommit) {
         let generation = commit.generation;
         for message in commit.announced {
@@ -273,8 +281,7 @@ impl SyncStore for MemoryStore {
 
     async fn raise_epoch(&self, key: &MailboxKey, epoch: Epoch) -> Result<()> {
         let mut rows = self.mailboxes.rows();
-        let row = rows.entry(key.clone()).or_default();
-        row.epoch = row.epoch.max(epoch);
+        rows.entry(key.clone()).or_default().raise(epoch);
         Ok(())
     }
 

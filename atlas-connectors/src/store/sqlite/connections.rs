@@ -82,6 +82,15 @@ impl ConnectionStore for SqliteStore {
             if version.is_some_and(|version| version != expected) {
                 return Err(Error::new(StorageFault::Conflict, "connection.remove").into());
             }
+            // Its epoch lives on in the mailbox, for a sync that is still under way.
+            transaction
+                .prepare_cached(
+                    "UPDATE mailboxes SET epoch = c.epoch, holder = NULL, lease_from = NULL, lease_until = NULL
+                     FROM connections c
+                     WHERE c.tenant = :tenant AND c.connection = :connection
+                         AND mailboxes.tenant = c.tenant AND mailboxes.connection = c.connection AND mailboxes.epoch < c.epoch",
+                )?
+                .execute(key)?;
             transaction
                 .prepare_cached("DELETE FROM connections WHERE tenant = :tenant AND connection = :connection")?
                 .execute(key)?;

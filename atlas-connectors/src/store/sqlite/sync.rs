@@ -40,7 +40,7 @@ impl SyncStore for SqliteStore {
             }
             // A newer epoch takes over at once: the run of the older one is void.
             let others = row.holder.as_deref().is_some_and(|other| other != holder.as_str());
-            if others && row.is_leased_at(now) && epoch == row.epoch {
+            if others && row.is_leased_at(now) && epoch == row.leased_epoch {
                 return Err(Error::new(StorageFault::Locked, OPERATION).into());
             }
             let fence = row.fence.saturating_add(1);
@@ -286,7 +286,10 @@ impl SyncStore for SqliteStore {
         self.write("sync.raise_epoch", move |transaction| {
             let row = Mailbox::find_or_insert(transaction, &key)?;
             transaction
-                .prepare_cached("UPDATE mailboxes SET epoch = MAX(epoch, ?2) WHERE id = ?1")?
+                .prepare_cached(
+                    "UPDATE mailboxes SET epoch = ?2, holder = NULL, lease_from = NULL, lease_until = NULL
+                     WHERE id = ?1 AND epoch < ?2",
+                )?
                 .execute(params![row.id, epoch])?;
             Ok(())
         })
@@ -327,7 +330,10 @@ impl SyncStore for SqliteStore {
 /// What a write decides on.
 struct Mailbox {
     id: i64,
+    /// The oldest epoch that may still write.
     epoch: Epoch,
+    /// The epoch under which it was leased, while it is.
+    leased_epoch: Epoch,
     paused: bool,
     fence: u64,
     holder: Option<String>,
@@ -338,7 +344,7 @@ impl Mailbox {
     fn find(transaction: &Transaction<'_>, key: &MailboxKey) -> Result<Option<Self>, Fault> {
         // Where the connection itself is kept in this file, its own epoch counts too.
         let mut statement = transaction.prepare_cached(
-            "SELECT id, paused, fence, holder, lease_from, lease_until, MAX(epoch, COALESCE(
+            "SELECT id, epoch, paused, fence, holder, lease_from, lease_until, MAX(epoch, COALESCE(
                  (SELECT c.epoch FROM connections c WHERE c.tenant = m.tenant AND c.connection = m.connection), 0)) AS oldest
              FROM mailboxes m WHERE tenant = ?1 AND connection = ?2",
         )?;
@@ -349,6 +355,7 @@ impl Mailbox {
                 Ok(Self {
                     id: row.get("id")?,
                     epoch: row.get("oldest")?,
+                    leased_epoch: row.get("epoch")?,
                     paused: row.get("paused")?,
                     fence: row.get::<_, Unsigned>("fence")?.0,
                     holder: row.get("holder")?,
