@@ -1,5 +1,5 @@
 //! The behaviour suite of mailboxes against Gmail: real HTTP, the mock behind it, once for each set of scopes people grant.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
 use atlas_connectors::mail::{Mailbox as _, MailboxCapabilities};
 use atlas_connectors::testkit::suites;

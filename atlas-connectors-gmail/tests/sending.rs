@@ -2,6 +2,7 @@
 //! What is lost, refused or changed on the way ends as `security-reliability.md` demands, and no mail leaves twice.
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a test that cannot go on should stop"
 )]

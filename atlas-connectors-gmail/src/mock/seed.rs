@@ -456,18 +456,20 @@ impl MailboxHandle {
         self.with(&mut world.mailboxes, |mailbox| kept(mailbox, id)).flatten()
     }
 
-    /// All messages with a label, oldest first.
-    pub fn labelled(&self, label: &str) -> Vec<Kept> {
+    /// All messages, oldest first, trash and drafts included.
+    pub fn messages(&self) -> Vec<Kept> {
         let mut world = self.google.world();
         self.with(&mut world.mailboxes, |mailbox| {
-            mailbox
-                .order
-                .iter()
-                .filter(|(_, id)| mailbox.messages.get(id).is_some_and(|stored| stored.has(label)))
-                .filter_map(|(_, id)| kept(mailbox, *id))
-                .collect()
+            mailbox.order.iter().filter_map(|(_, id)| kept(mailbox, *id)).collect()
         })
         .unwrap_or_default()
+    }
+
+    /// All messages with a label, oldest first.
+    pub fn labelled(&self, label: &str) -> Vec<Kept> {
+        let mut messages = self.messages();
+        messages.retain(|message| message.labels.iter().any(|one| one == label));
+        messages
     }
 
     fn with<T>(
