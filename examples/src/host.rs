@@ -18,7 +18,7 @@ use atlas_connectors::sync::{
     Coverage, Inbox, InboxStore, MailboxKey, SyncEngine, SyncReport, SyncSettings, SyncStore,
 };
 use atlas_connectors::{ConnectionId, ConnectionRef, Epoch, Error, ErrorKind, Identity, Result, SystemClock, TenantId};
-use atlas_connectors_gmail::{Endpoints, GmailBuilder, GmailMailbox, GoogleOAuth};
+use atlas_connectors_gmail::{Baseline, Endpoints, GmailBuilder, GmailMailbox, GoogleOAuth};
 
 /// What the application decides: where things are kept, what seals them, which Google, as which client.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub struct Settings {
     pub transport: Arc<dyn HttpTransport>,
     /// Google's addresses, or an emulator's.
     pub endpoints: Endpoints,
+    /// Where the position of a first sync comes from; emulators without `getProfile` need another than Gmail.
+    pub baseline: Baseline,
     /// The app's registration at Google.
     pub client: OAuthClient,
     /// How syncs go about their work.
@@ -57,6 +59,7 @@ struct Parts {
     sealer: Sealer,
     transport: Arc<dyn HttpTransport>,
     endpoints: Endpoints,
+    baseline: Baseline,
     app: OAuthApp,
     connections: Connections,
     sync: SyncSettings,
@@ -95,6 +98,7 @@ impl Host {
             sealer: settings.sealer.clone(),
             transport: settings.transport,
             endpoints: settings.endpoints,
+            baseline: settings.baseline,
             app,
             connections,
             sync: settings.sync,
@@ -245,6 +249,7 @@ impl Parts {
         .build();
         let mailbox = GmailBuilder::new(Arc::clone(&self.transport), Arc::new(tokens.clone()), row.granted)
             .with_endpoints(self.endpoints.clone())
+            .with_baseline(self.baseline)
             .mailbox()?;
         let mailbox = Arc::new(mailbox);
         let sync = SyncEngine::builder(Arc::clone(&mailbox) as _, Arc::clone(&self.store) as _)

@@ -13,8 +13,8 @@ use atlas_connectors::store::SqliteStore;
 use atlas_connectors::sync::SyncSettings;
 use atlas_connectors::{ConnectionRef, Result, TenantId};
 use atlas_connectors_examples::host::{Host, Settings};
-use atlas_connectors_gmail::Endpoints;
 use atlas_connectors_gmail::mock::{CLIENT_ID, CLIENT_SECRET};
+use atlas_connectors_gmail::{Baseline, Endpoints};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -85,6 +85,7 @@ impl Place {
                     .build()?,
             ),
             endpoints: Endpoints::at(&self.google)?,
+            baseline: Baseline::Profile,
             client: OAuthClient::new(CLIENT_ID, CLIENT_SECRET.into()),
             sync: SyncSettings::default(),
             circle: Circle::default(),

@@ -13,7 +13,7 @@ use atlas_connectors::sync::SyncSettings;
 use atlas_connectors::{ActorId, TenantId};
 use atlas_connectors_examples::host::{Host, Settings};
 use atlas_connectors_examples::ui::Ui;
-use atlas_connectors_gmail::Endpoints;
+use atlas_connectors_gmail::{Baseline, Endpoints};
 use etcetera::BaseStrategy as _;
 use serde_json::Value;
 
@@ -46,6 +46,7 @@ impl Session {
             store: SqliteStore::open(folder.join("atlas.db"))?,
             sealer: Sealer::new(Arc::new(keys))?,
             endpoints: endpoints(global, &*transport).await?,
+            baseline: baseline(global),
             transport,
             client: client(global)?,
             sync,
@@ -128,6 +129,14 @@ fn transport(global: &Global) -> Result<Arc<dyn HttpTransport>, Failure> {
 
 fn is_loopback(url: &url::Url) -> bool {
     matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"))
+}
+
+/// Gmail has a profile to begin from; an emulator may have none.
+fn baseline(global: &Global) -> Baseline {
+    match global.base_url {
+        Some(_) => Baseline::NewestMessage,
+        None => Baseline::Profile,
+    }
 }
 
 /// Google's addresses, or those that the emulator's own discovery document names.

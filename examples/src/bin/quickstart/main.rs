@@ -19,8 +19,8 @@ use atlas_connectors::sync::{InboxQuery, SyncSettings};
 use atlas_connectors::{ActorId, ConnectionId, Error, SessionId, SystemClock, TenantId};
 use atlas_connectors_examples::host::{Account, Host, Settings};
 use atlas_connectors_examples::ui::{Tone, Ui, minute, paint, plain, printable};
-use atlas_connectors_gmail::Endpoints;
 use atlas_connectors_gmail::mock::{CLIENT_ID, CLIENT_SECRET, Consent, Google, Mail, USER, User};
+use atlas_connectors_gmail::{Baseline, Endpoints};
 
 /// Who signs in and proposes, and who reviews. In a product both come from the session.
 const OPERATOR: &str = "olivia";
@@ -166,6 +166,7 @@ fn settings(google: &Google, folder: &std::path::Path) -> Story<Settings> {
                 .build()?,
         ),
         endpoints: Endpoints::at(&google.url())?,
+        baseline: Baseline::Profile,
         client: OAuthClient::new(CLIENT_ID, CLIENT_SECRET.into()),
         sync,
         circle: Circle::default(),
