@@ -199,10 +199,8 @@ impl Host {
             ..
         } = &*self.parts;
         connections.disconnect(Some(app), tenant, connection).await?;
-        let summary = connections.summary(tenant, connection).await?;
-        let key = MailboxKey::from(&summary.reference);
-        self.parts.store.raise_epoch(&key, summary.reference.epoch).await?;
-        Ok(summary)
+        // Nothing more for syncs under way: they are kept in the same store and go by the connection's own epoch.
+        connections.summary(tenant, connection).await
     }
 
     fn reference<'a>(&self, account: &'a Account) -> &'a ConnectionRef {

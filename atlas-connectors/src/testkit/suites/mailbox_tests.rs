@@ -437,7 +437,19 @@ async fn a_whole_mailbox_passes_with_any_scopes() {
         send: true,
         ..MailboxCapabilities::default()
     };
-    for can in [everything(), read_only, send_only, MailboxCapabilities::default()] {
+    let compose_only = MailboxCapabilities {
+        draft: true,
+        send: true,
+        reconcile: true,
+        ..MailboxCapabilities::default()
+    };
+    for can in [
+        everything(),
+        read_only,
+        send_only,
+        compose_only,
+        MailboxCapabilities::default(),
+    ] {
         run(can, Fault::None).await.unwrap();
     }
 }
