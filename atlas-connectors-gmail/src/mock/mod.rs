@@ -7,7 +7,7 @@
 //! | to | use |
 //! | --- | --- |
 //! | start it | [`Google::start`], [`Google::builder`] (clock, accounts, clients, prices, quota, rotation) |
-//! | fill a mailbox | [`Google::mailbox`] → [`MailboxHandle::deliver`] with a [`Mail`], [`MailboxHandle::fill`] for very many |
+//! | fill a mailbox | [`Google::mailbox`] → [`MailboxHandle::deliver`] with a [`Mail`], [`MailboxHandle::fill`] for very many, [`operations`] for a week of realistic mail |
 //! | sign in without a browser | [`Google::consent`], with [`Google::next_consent`] for what the person does |
 //! | get a token without signing in | [`Google::access_token`], [`Google::refresh_token`] |
 //! | act as the person | [`Google::revoke_grant`], [`MailboxHandle::relabel`], [`MailboxHandle::edit_draft`], … |
@@ -62,6 +62,7 @@ mod mailbox;
 mod messages;
 mod mime;
 mod oauth;
+mod operations;
 mod peer;
 mod proxy;
 mod quota;
@@ -79,6 +80,7 @@ pub use account::{Blocked, Client, Consent, IdTokenFault, User};
 pub use answer::{ApiError, TokenError};
 pub use counters::Counters;
 pub use faults::{Fault, Faults};
+pub use operations::{operations, operations_until};
 pub use peer::GooglePeer;
 pub use quota::{Prices, Quota};
 pub use seed::{Kept, Mail, MailboxHandle};

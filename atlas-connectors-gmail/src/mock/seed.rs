@@ -129,7 +129,8 @@ impl Mail {
         self
     }
 
-    /// These labels instead of `INBOX` and `UNREAD`.
+    /// These labels instead of `INBOX` and `UNREAD`: ids, or names of labels of the person's, which are made if they
+    /// are not there yet.
     pub fn labels(mut self, labels: &[&str]) -> Self {
         self.labels = labels.iter().map(|label| (*label).to_owned()).collect();
         self
@@ -139,6 +140,11 @@ impl Mail {
     pub fn read(mut self) -> Self {
         self.labels.retain(|label| label != "UNREAD");
         self
+    }
+
+    /// When it arrived, if that was said.
+    pub(super) fn moment(&self) -> Option<Timestamp> {
+        self.date
     }
 
     /// The bytes of the mail.
@@ -270,13 +276,13 @@ impl MailboxHandle {
     /// A mail arrives. Returns its id. Threading goes by `In-Reply-To`, `References` and subject.
     pub fn deliver(&self, mail: &Mail) -> String {
         let raw = mail.raw();
-        let labels: Labels = Arc::new(mail.labels.clone());
         let mut world = self.google.world();
         let date = mail
             .date
             .or_else(|| mime::date_millis(&raw).map(Timestamp::from_unix_millis));
         let date = date.unwrap_or_else(|| world.clock.now());
         self.with(&mut world.mailboxes, |mailbox| {
+            let labels: Labels = Arc::new(mail.labels.iter().map(|label| label_id(mailbox, label)).collect());
             hex(mailbox.add(Raw::Bytes(raw.into()), labels, None, date))
         })
         .unwrap_or_default()
@@ -313,17 +319,8 @@ impl MailboxHandle {
     /// there is one.
     pub fn label(&self, name: &str) -> String {
         let mut world = self.google.world();
-        self.with(&mut world.mailboxes, |mailbox| {
-            mailbox.label_named(name).unwrap_or_else(|| {
-                mailbox.new_label(Label {
-                    name: name.to_owned(),
-                    message_list: "show".to_owned(),
-                    label_list: "labelShow".to_owned(),
-                    color: None,
-                })
-            })
-        })
-        .unwrap_or_default()
+        self.with(&mut world.mailboxes, |mailbox| label_id(mailbox, name))
+            .unwrap_or_default()
     }
 
     /// The person puts labels on and takes labels off a message. Whether anything changed.
@@ -479,6 +476,21 @@ impl MailboxHandle {
     ) -> Option<T> {
         mailboxes.get_mut(&self.email).map(act)
     }
+}
+
+/// The id of a label given by id or name; a name that is new becomes a label.
+fn label_id(mailbox: &mut Mailbox, label: &str) -> String {
+    if mailbox.label_exists(label) {
+        return label.to_owned();
+    }
+    mailbox.label_named(label).unwrap_or_else(|| {
+        mailbox.new_label(Label {
+            name: label.to_owned(),
+            message_list: "show".to_owned(),
+            label_list: "labelShow".to_owned(),
+            color: None,
+        })
+    })
 }
 
 fn kept(mailbox: &Mailbox, id: u64) -> Option<Kept> {
