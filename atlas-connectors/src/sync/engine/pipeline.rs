@@ -324,6 +324,12 @@ impl<'a> Pipeline<'a> {
     /// After a failure: the commit under way is awaited and the messages of the oldest page that are ready are committed, so that
     /// the next run need not fetch them again. The position stays before the page.
     async fn keep_what_is_ready(&mut self, run: &mut Run<'a>) {
+        // These are no longer polled. One of them may stand in the queue for the store's lock, and the commits below would wait
+        // behind it for ever.
+        self.listing = None;
+        self.fetches.clear();
+        self.later.clear();
+        self.renewal = Box::pin(std::future::pending());
         if let Some(committing) = &mut self.committing {
             let result = (&mut committing.future).await;
             if self.committed(run, result).is_err() {
