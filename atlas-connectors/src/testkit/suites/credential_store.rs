@@ -299,7 +299,8 @@ impl Pair<'_> {
         }
         // Whatever became of it, the next writer ends the question.
         loop {
-            let row = self.row(case, &key).await?;
+            // Read once: the dropped commit may still land between two reads.
+            let row = case.ok(self.two.load(&key).await, "load")?;
             let row = row.ok_or_else(|| Violation::new(case.0, "the row is gone"))?;
             let whole = (row.value == uniform(1) && row.version == base)
                 || (row.value == uniform(2) && row.version == base.next());
