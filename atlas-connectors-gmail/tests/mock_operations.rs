@@ -65,39 +65,3 @@ async fn the_desk_has_threads_files_languages_and_a_question_that_waits() {
     let files = http.get("/gmail/v1/users/me/messages?q=has:attachment").await;
     assert_eq!(files["messages"].as_array().unwrap().len(), 3);
 }
-
-#[tokio::test]
-async fn history_expires_and_attachment_ids_run_out() {
-    let google = Google::start().await;
-    let inbox = google.mailbox(USER);
-    let start = inbox.history_id();
-    inbox.deliver_all(&operations());
-    let http = Http::to(&google).with_token(&google.access_token(USER, &["gmail.modify"]));
-
-    let history = format!("/gmail/v1/users/me/history?startHistoryId={start}&maxResults=7");
-    let (mut seen, mut page) = (0, String::new());
-    loop {
-        let answer = http.get(&format!("{history}{page}")).await;
-        seen += answer["history"].as_array().map_or(0, Vec::len);
-        match answer["nextPageToken"].as_str() {
-            Some(token) => page = format!("&pageToken={token}"),
-            None => break,
-        }
-    }
-    assert_eq!(seen, inbox.len(), "one record for each arrival, over all pages");
-    inbox.expire_history();
-    assert_eq!(http.try_get(&history).await.0, 404);
-
-    let list = http.get("/gmail/v1/users/me/messages?q=has:attachment").await;
-    let path = format!("/gmail/v1/users/me/messages/{}", list["messages"][0]["id"].as_str().unwrap());
-    let attachment = |message: &serde_json::Value| {
-        let parts = message["payload"]["parts"].as_array().unwrap();
-        let id = parts.iter().find_map(|part| part["body"]["attachmentId"].as_str()).unwrap();
-        format!("{path}/attachments/{id}")
-    };
-    let first = attachment(&http.get(&path).await);
-    assert!(http.get(&first).await["size"].as_u64().unwrap() > 0);
-    inbox.expire_attachment_ids();
-    assert_eq!(http.try_get(&first).await.0, 400);
-    assert_eq!(http.try_get(&attachment(&http.get(&path).await)).await.0, 200);
-}
