@@ -19,7 +19,7 @@ use atlas_connectors::sync::{InboxQuery, SyncSettings};
 use atlas_connectors::{ActorId, ConnectionId, Error, SessionId, SystemClock, TenantId};
 use atlas_connectors_examples::host::{Account, Host, Settings};
 use atlas_connectors_examples::ui::{Tone, Ui, minute, paint, plain, printable};
-use atlas_connectors_gmail::mock::{CLIENT_ID, CLIENT_SECRET, Consent, Google, Mail, USER, User};
+use atlas_connectors_gmail::mock::{CLIENT_ID, CLIENT_SECRET, Consent, Google, Mail, USER, User, operations};
 use atlas_connectors_gmail::{Baseline, Endpoints};
 
 /// Who signs in and proposes, and who reviews. In a product both come from the session.
@@ -49,20 +49,7 @@ async fn tell() -> Story<()> {
     let ui = Ui::new();
     ui.heading("Atlas Connectors: connect, sync, reply with approval, recover");
     let google = Google::builder().user(User::new(STRANGER)).start().await;
-    let inbox = google.mailbox(USER);
-    let first = Mail::from("jana@precision-parts.example")
-        .to(USER)
-        .subject("RFQ 4471: M8 bolts")
-        .text("Please quote 2000 pcs.")
-        .message_id("<a1@x.example>");
-    inbox.deliver(&first);
-    inbox.deliver(
-        &Mail::from("jana@precision-parts.example")
-            .to(USER)
-            .subject("Re: RFQ 4471: M8 bolts")
-            .text("Any news?")
-            .in_reply_to("<a1@x.example>"),
-    );
+    google.mailbox(USER).deliver_all(&operations());
     google.faults().latency(Duration::from_millis(25));
     let folder = tempfile::tempdir()?;
     let host = Host::new(settings(&google, folder.path())?)?;
@@ -281,7 +268,7 @@ async fn propose(ui: &Ui, host: &Host, google: &Google, account: &Account, threa
         .mailbox
         .reply_to(&last.meta.id)
         .await?
-        .text("Thank you for your message.\n\nWe are looking into it and will answer by tomorrow noon.\n\nAcme Operations")
+        .text("Hello Emma,\n\nthe 40 brackets leave tomorrow by courier, and the freight is on us.\n\nAcme Operations")
         .build(&SystemClock)?;
     // The key makes the proposal repeatable: after a crash the same job finds the same intent.
     let key = format!("answer-{}", last.meta.id);
@@ -346,11 +333,14 @@ async fn row(ui: &Ui, host: &Host, connection: &ConnectionId) -> Story<()> {
         .as_ref()
         .and_then(|identity| identity.address.clone())
         .unwrap_or_default();
-    let sync = summary.last_sync.map(minute).unwrap_or_else(|| "never".to_owned());
+    let sync = summary
+        .last_sync
+        .map(|at| minute(at).split_off(11))
+        .unwrap_or_else(|| "never".to_owned());
     let buttons: Vec<String> = summary
         .actions()
         .iter()
-        .map(|action| format!("[{}]", action.label()))
+        .map(|action| action.label().to_owned())
         .collect();
     ui.line("");
     ui.table(
@@ -359,7 +349,7 @@ async fn row(ui: &Ui, host: &Host, connection: &ConnectionId) -> Story<()> {
             plain(address),
             plain(summary.status.code()),
             plain(sync),
-            plain(buttons.join(" ")),
+            plain(buttons.join(" · ")),
         ]],
         &[],
     );
