@@ -108,7 +108,11 @@ impl GmailMailbox {
             };
             Error::new(kind, Method::MessagesGet.name()).with_provider(crate::provider())
         })?;
-        Ok(SyncCursor::new(id.as_str()))
+        // The newest by date need not be the last that changed; the history says where it ends.
+        let mut wanted = ListHistory::after(id);
+        wanted.max_results = Some(1);
+        let history = self.gmail.history(&wanted).await?;
+        Ok(SyncCursor::new(history.history_id.as_str()))
     }
 }
 

@@ -258,6 +258,7 @@ async fn emulators_without_a_profile_give_the_baseline_by_their_newest_message()
             200,
             r#"{"id":"m9","threadId":"t9","historyId":"179531567101201590701"}"#,
         )
+        .with_json(200, r#"{"historyId":"179531567101201590799"}"#)
         .with_json(200, "{}");
     let mailbox = builder(&transport, &[scopes::READONLY])
         .with_baseline(Baseline::NewestMessage)
@@ -267,7 +268,7 @@ async fn emulators_without_a_profile_give_the_baseline_by_their_newest_message()
         .changes(&SyncPoint::Listing(MailListing::default()), None)
         .await
         .unwrap();
-    assert_eq!(page.cursor, Some(SyncCursor::new("179531567101201590701")));
+    assert_eq!(page.cursor, Some(SyncCursor::new("179531567101201590799")));
 }
 
 #[tokio::test]

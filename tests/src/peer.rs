@@ -16,8 +16,10 @@ use atlas_connectors::{
     ActorId, ConnectionId, ConnectionRef, Epoch, LabelId, MessageId, Result, SessionId, TenantId, ThreadId,
 };
 use atlas_connectors_examples::host::{Host, Settings};
-use atlas_connectors_gmail::{Baseline, Endpoints, GmailBuilder, GmailMailbox};
+use atlas_connectors_gmail::{Baseline, Endpoints, GmailBuilder, GmailMailbox, scopes};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use url::Url;
 
 use crate::world::Failure;
@@ -127,7 +129,7 @@ impl PeerGoogle {
         let mut page = authorize.clone();
         page.set_query(None);
         page.set_path(&format!("{}/callback", authorize.path()));
-        redirect(&*self.transport, &page, form.finish()).await
+        redirect(&page, form.finish()).await
     }
 
     /// The mailbox of [`OPS`] on the token that never ends.
@@ -135,7 +137,8 @@ impl PeerGoogle {
     /// # Errors
     /// An address that no token may go to.
     pub fn mailbox(&self) -> Result<GmailMailbox> {
-        let granted = ScopeSet::parse("openid email https://mail.google.com/");
+        // No drafts: the peer's `metadata` leaves out the header by which a sent draft is recognised, so none is found again.
+        let granted = ScopeSet::parse(&format!("openid email {} {}", scopes::READONLY, scopes::SEND));
         let connection = ConnectionRef {
             tenant: TenantId::new("acme"),
             connection: ConnectionId::random(),
@@ -204,15 +207,15 @@ impl PeerGoogle {
     }
 }
 
-/// What the peer's mailbox can do. Left out is what its README says it does not: expired history, conditions of search beyond
-/// fields, counting of requests.
+/// What the peer's mailbox can do. Left out is what its README says it does not: expired history, counting of requests;
+/// and its search does not take a quoted value (`from:"a@b"`), which is how Gmail wants ours.
 #[async_trait]
 impl MailboxPeer for PeerGoogle {
     fn abilities(&self) -> PeerAbilities {
         let mut abilities = PeerAbilities::everything("Label_1");
         abilities.counts_requests = false;
         abilities.expires_cursors = false;
-        abilities.search = PeerSearch::Fields;
+        abilities.search = PeerSearch::Nothing;
         abilities
     }
 
@@ -306,17 +309,33 @@ pub async fn post(
     Ok(transport.send(request.body(form.into())?).await?)
 }
 
-/// A form, posted, and where the answer sends the browser.
+/// A form, posted as a browser does it, and where the answer sends the browser. Our own transport follows no redirect and shows none.
 ///
 /// # Errors
 /// No answer, or none that redirects.
-pub async fn redirect(transport: &dyn HttpTransport, url: &Url, form: String) -> std::result::Result<Url, Failure> {
-    let answer = post(transport, url, form).await?;
-    let location = answer
-        .headers()
-        .get("location")
-        .ok_or_else(|| format!("no redirect: {}", answer.status()))?;
-    Ok(Url::parse(location.to_str()?)?)
+pub async fn redirect(url: &Url, form: String) -> std::result::Result<Url, Failure> {
+    let mut stream = TcpStream::connect(url.socket_addrs(|| None)?.as_slice()).await?;
+    let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let request = format!(
+        "POST {}{query} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{form}",
+        url.path(),
+        url.authority(),
+        form.len(),
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await?;
+    let answer = String::from_utf8_lossy(&answer);
+    let field = |line: &str| {
+        line.split_once(':')
+            .filter(|(name, _)| name.eq_ignore_ascii_case("location"))
+            .map(|(_, to)| to.trim().to_owned())
+    };
+    let location = answer.lines().take_while(|line| !line.is_empty()).find_map(field);
+    Ok(Url::parse(
+        &location.ok_or_else(|| format!("no redirect: {:?}", answer.lines().next()))?,
+    )?)
 }
 
 /// The peer did not do what the test needs of it.

@@ -1,0 +1,28 @@
+//! Against servers that nobody here wrote: the Google of `emulate` and `oidc-provider-mock`. `.ci/run peers` installs, starts and
+//! names them. Gaps of theirs that the tests step around are said where they do.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a failing helper fails its test; the environment names the peers"
+)]
+
+#[path = "peers/cli.rs"]
+mod cli;
+#[path = "peers/mail.rs"]
+mod mail;
+#[path = "peers/oidc.rs"]
+mod oidc;
+#[path = "peers/sign_in.rs"]
+mod sign_in;
+
+use atlas_connectors_tests::peer::PeerGoogle;
+
+/// The Google that the environment names.
+async fn google() -> PeerGoogle {
+    PeerGoogle::at(&std::env::var("ATLAS_PEER_GOOGLE").unwrap())
+        .await
+        .unwrap()
+}
