@@ -217,7 +217,17 @@ pub(super) fn claims_about(user: &User, scopes: &Scopes) -> Value {
         set(&mut claims, "email_verified", json!(user.verified));
     }
     if scopes.contains(long("profile")) {
+        let (given, family) = user.name.split_once(' ').unwrap_or((&user.name, ""));
         set(&mut claims, "name", json!(user.name));
+        set(&mut claims, "given_name", json!(given));
+        if !family.is_empty() {
+            set(&mut claims, "family_name", json!(family));
+        }
+        set(
+            &mut claims,
+            "picture",
+            json!("https://lh3.googleusercontent.com/a/mock=s96-c"),
+        );
     }
     if let Some(hd) = &user.hd {
         set(&mut claims, "hd", json!(hd));
