@@ -63,10 +63,10 @@ async fn decide(gate: &Gate, connection: &ConnectionRef, n: u32) -> Result<atlas
     let mail = OutgoingMessage::builder()
         .from(Address::named("Acme Operations", "ops@acme.example"))
         .to("jana@parts.example")
-        .subject(&format!("Order {n}"))
+        .subject(format!("Order {n}"))
         .text("We order 40 pieces.\n")
         .build(&SystemClock)?;
-    let proposal = Proposal::new(connection, "agent", &format!("order-{n}"));
+    let proposal = Proposal::new(connection, "agent", format!("order-{n}"));
     match gate.propose(proposal, mail).await? {
         Outcome::Held { intent, review, .. } => {
             gate.approve(&connection.tenant, &intent, &"mia".into(), &review.digest)
