@@ -36,7 +36,7 @@ pub(super) fn header(raw: &[u8], name: &str) -> Option<String> {
         .map(|(_, value)| value)
 }
 
-/// Where the header ends, blank line excluded.
+/// The header with its last line end, which the parser needs, and without the blank line.
 fn header_block(raw: &[u8]) -> &[u8] {
     if raw.first().is_some_and(|byte| matches!(byte, b'\r' | b'\n')) {
         return &[];
@@ -47,7 +47,7 @@ fn header_block(raw: &[u8]) -> &[u8] {
         .into_iter()
         .chain(raw.windows(3).position(|three| three == b"\n\r\n"))
         .min();
-    end.and_then(|end| raw.get(..end)).unwrap_or(raw)
+    end.and_then(|end| raw.get(..=end)).unwrap_or(raw)
 }
 
 /// The mail with the named fields taken out and these put on top.
@@ -68,16 +68,12 @@ pub(super) fn rewrite(raw: &[u8], without: &[&str], first: &[(&str, String)]) ->
             out.extend_from_slice(line);
         }
     }
-    if head.is_empty() || !rest.starts_with(b"\n") {
-        if !out.ends_with(b"\n") {
-            out.extend_from_slice(b"\r\n");
-        }
-        if rest.is_empty() {
-            out.extend_from_slice(b"\r\n");
-        }
-    } else if dropping {
-        // The line end before the blank line went with the dropped field.
-        return [out.as_slice(), rest.strip_prefix(b"\n").unwrap_or(rest)].concat();
+    if !out.is_empty() && !out.ends_with(b"\n") {
+        out.extend_from_slice(b"\r\n");
+    }
+    if rest.is_empty() {
+        // Header only: the blank line was missing.
+        out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(rest);
     out
