@@ -138,11 +138,8 @@ async fn replay(name: &str, case: &Value) -> BTreeSet<String> {
         Value::Null => Vec::new(),
         Value::String(text) => text.clone().into_bytes(),
         Value::Object(fields) if is_form => {
-            let pairs = fields
-                .iter()
-                .map(|(key, value)| (key, names.translate(value.as_str().unwrap())));
-            let mut form = url::form_urlencoded::Serializer::new(String::new());
-            form.extend_pairs(pairs).finish().into_bytes()
+            let pairs = fields.iter();
+            encoded(pairs.map(|(key, value)| (&**key, names.translate(value.as_str().unwrap()))))
         }
         json => {
             headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
@@ -293,10 +290,14 @@ async fn exchange(http: &Http, code: &str) -> Answered {
 }
 
 async fn post_form(http: &Http, path: &str, fields: &[(&str, &str)]) -> Answered {
-    let mut form = url::form_urlencoded::Serializer::new(String::new());
-    let body = form.extend_pairs(fields).finish().into_bytes();
+    let body = encoded(fields.iter().copied());
     let headers = [("Content-Type", "application/x-www-form-urlencoded")];
     http.raw("POST", path, &headers, body).await.unwrap()
+}
+
+fn encoded<'a>(fields: impl Iterator<Item = (&'a str, impl AsRef<str>)>) -> Vec<u8> {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.extend_pairs(fields).finish().into_bytes()
 }
 
 fn json_of(answer: &Answered) -> Value {
