@@ -70,6 +70,13 @@ fn main() -> ExitCode {
             judge(&name, &block_on(replay(&name, &case)))
         }));
     }
+    trials.push(Trial::test("the_table_can_neither_rot_nor_be_evaded", || {
+        let found = BTreeSet::from(["status 200 → 204".to_owned()]);
+        assert!(judge("stop", &found).is_ok());
+        assert!(judge("stop", &BTreeSet::new()).is_err(), "it no longer differs");
+        assert!(judge("watch", &found).is_err(), "no entry for this case");
+        Ok(())
+    }));
     for (name, error) in KNOWN {
         if matches!(error, Known::Not(_)) {
             continue;

@@ -214,18 +214,21 @@ pub(super) fn searchable(raw: &[u8]) -> String {
 
 /// The subject with encoded words decoded.
 pub(super) fn subject(raw: &[u8]) -> String {
-    let head = header_block(raw);
-    MessageParser::default()
-        .parse_headers(head)
-        .and_then(|message| message.subject().map(str::to_owned))
-        .unwrap_or_default()
+    of_head(raw, |message| message.subject().map(str::to_owned)).unwrap_or_default()
 }
 
 /// The Date header in milliseconds since 1970.
 pub(super) fn date_millis(raw: &[u8]) -> Option<i64> {
-    let head = header_block(raw);
-    let message = MessageParser::default().parse_headers(head)?;
-    message.date().map(|date| date.to_timestamp().saturating_mul(1000))
+    of_head(raw, |message| {
+        message.date().map(|date| date.to_timestamp().saturating_mul(1000))
+    })
+}
+
+/// What the parser reads in the header. It drops a last field that no line end closes, so one is put there.
+fn of_head<T>(raw: &[u8], read: impl FnOnce(&Message<'_>) -> Option<T>) -> Option<T> {
+    let mut head = header_block(raw).trim_ascii_end().to_vec();
+    head.extend_from_slice(b"\r\n\r\n");
+    read(&MessageParser::default().parse_headers(&head)?)
 }
 
 /// The first words of the text, HTML-escaped, on one line.
@@ -393,6 +396,19 @@ mod tests {
         );
         assert_eq!(base_subject("Re: AW: Fwd: RFQ 44"), "rfq 44");
         assert_eq!(message_ids("<a@b> <c@d>"), ["a@b", "c@d"]);
+    }
+
+    #[test]
+    fn the_last_field_of_a_header_is_read_like_any_other() {
+        assert_eq!(
+            subject(b"From: jana@parts.example\r\nSubject: RFQ 4471\r\n\r\nHi"),
+            "RFQ 4471"
+        );
+        assert_eq!(subject(b"Subject: RFQ 4471"), "RFQ 4471");
+        assert_eq!(
+            date_millis(b"A: 1\nDate: Thu, 1 Jan 1970 00:00:02 +0000\n\nHi"),
+            Some(2_000)
+        );
     }
 
     #[test]
