@@ -117,19 +117,23 @@ impl PeerGoogle {
         person: &str,
         changed: &[(&str, &str)],
     ) -> std::result::Result<Url, Failure> {
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.append_pair("email", person);
-        for (name, value) in authorize.query_pairs() {
-            let value = changed
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map_or(&*value, |(_, to)| to);
-            form.append_pair(&name, value);
-        }
+        // The serializer is not `Send`: it must be gone before the await.
+        let form = {
+            let mut form = url::form_urlencoded::Serializer::new(String::new());
+            form.append_pair("email", person);
+            for (name, value) in authorize.query_pairs() {
+                let value = changed
+                    .iter()
+                    .find(|(key, _)| *key == name)
+                    .map_or(&*value, |(_, to)| to);
+                form.append_pair(&name, value);
+            }
+            form.finish()
+        };
         let mut page = authorize.clone();
         page.set_query(None);
         page.set_path(&format!("{}/callback", authorize.path()));
-        redirect(&page, form.finish()).await
+        redirect(&page, form).await
     }
 
     /// The mailbox of [`OPS`] on the token that never ends.

@@ -21,7 +21,7 @@ use story::Story;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_secret_leaves_through_a_log_an_error_debug_or_the_database() {
     capture::start();
-    let story = Story::run().await;
+    let story = Box::pin(Story::run()).await;
 
     let mut canaries = Canaries::new();
     for (name, secret) in story.secrets() {
