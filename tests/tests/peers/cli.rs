@@ -65,7 +65,7 @@ impl Atlas<'_> {
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut page = None;
         while page.is_none() {
-            let line = lines.next_line().await.unwrap().expect("an address is printed");
+            let line = lines.next_line().await.unwrap().unwrap();
             page = Url::parse(line.trim()).ok().filter(|url| url.scheme() == "http");
         }
         let back = self.google.consent(&page.unwrap(), OPS, &[]).await.unwrap();
