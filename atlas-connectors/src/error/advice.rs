@@ -96,6 +96,16 @@ impl ErrorKind {
                 "Correct the field named in the error.",
                 "Fix the request; repeating it unchanged gives the same answer.",
             ),
+            Self::Locked => advice(
+                "Somebody else is working on the record.",
+                "Wait until the record is closed in the other program; it is tried again by itself for a while.",
+                "Retry with pauses of seconds, few times; nothing was changed.",
+            ),
+            Self::NeedsInteraction { .. } => advice(
+                "The provider asks a question that only a person can answer.",
+                "Open the record in the provider's own program and answer there.",
+                "Do not repeat the action; read the record's state afterwards.",
+            ),
             Self::PolicyBlocked { .. } => advice(
                 "A rule of the approval policy forbids this action.",
                 "Ask whoever keeps the rules if it should be allowed.",

@@ -68,6 +68,15 @@ pub enum ErrorKind {
         /// Which field and why; empty when the provider does not say.
         fields: Vec<FieldFault>,
     },
+    /// Somebody else is working on the record just now; nothing was changed.
+    #[error("the record is locked by somebody else")]
+    Locked,
+    /// The provider wants a person to answer a question first (a dialog, a wizard); nothing counts as done.
+    #[error("{what} needs a person to go on in the provider's own program")]
+    NeedsInteraction {
+        /// What was asked for: an action's name, an entity.
+        what: String,
+    },
     /// The host's approval policy forbids it.
     #[error("policy rule {rule} forbids it")]
     PolicyBlocked {
@@ -308,7 +317,9 @@ impl ErrorKind {
     /// What the kind alone says about repeating. Rules that need the operation (effects are never repeated) come on top.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Transient | Self::Unreachable(_) | Self::BadPayload(BadPayload::Truncated) => Retry::Backoff,
+            Self::Transient | Self::Locked | Self::Unreachable(_) | Self::BadPayload(BadPayload::Truncated) => {
+                Retry::Backoff
+            }
             Self::OAuth(OAuthError::Transient) => Retry::Backoff,
             Self::Throttled { until: Some(until), .. } => Retry::At(*until),
             Self::Throttled { until: None, .. } => Retry::Backoff,
@@ -363,6 +374,8 @@ impl ErrorKind {
             Self::NotFound { .. } => "not_found",
             Self::Conflict => "conflict",
             Self::Rejected { .. } => "rejected",
+            Self::Locked => "locked",
+            Self::NeedsInteraction { .. } => "needs_interaction",
             Self::PolicyBlocked { .. } => "policy_blocked",
             Self::NotApproved(fault) => match fault {
                 NotApproved::Missing => "not_approved.missing",

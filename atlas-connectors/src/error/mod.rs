@@ -6,6 +6,7 @@
 
 mod advice;
 mod kind;
+mod message;
 mod oauth;
 mod value;
 
@@ -14,5 +15,6 @@ pub use kind::{
     BadPayload, EgressRule, ErrorKind, FieldFault, NotApproved, SchemaFault, StorageFault, ThrottleScope, TlsFault,
     Unreachable,
 };
+pub use message::{ProviderMessage, ProviderText, Severity};
 pub use oauth::{AccountState, ClientFault, Denier, FlowFault, GrantEnd, Masked, OAuthError};
 pub use value::{Effect, Error, OperationClass, ProviderCode, Result, Retry};

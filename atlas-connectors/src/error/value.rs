@@ -3,8 +3,10 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Timestamp;
-use crate::error::{Advice, ErrorKind, OAuthError};
+use crate::error::{Advice, ErrorKind, OAuthError, ProviderMessage};
 use crate::ids::{CorrelationId, ProviderId};
 
 /// Result of every fallible call of these crates.
@@ -24,6 +26,7 @@ struct Inner {
     status: Option<u16>,
     correlation: Option<CorrelationId>,
     context: Vec<(&'static str, String)>,
+    messages: Vec<ProviderMessage>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -67,8 +70,9 @@ pub enum Effect {
     Happened,
 }
 
-/// The provider's own code, kept verbatim after an allow-list filter: letters, digits and `._-/` up to 96 characters.
-#[derive(Clone, PartialEq, Eq, Hash)]
+/// The provider's own code, kept verbatim after an allow-list filter: letters, digits and `._-/:` up to 96 characters.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ProviderCode(Box<str>);
 
 impl ProviderCode {
@@ -83,6 +87,20 @@ impl ProviderCode {
     /// The code.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for ProviderCode {
+    type Error = &'static str;
+
+    fn try_from(code: String) -> Result<Self, Self::Error> {
+        Self::new(&code).ok_or("not a provider code")
+    }
+}
+
+impl From<ProviderCode> for String {
+    fn from(code: ProviderCode) -> Self {
+        code.0.into()
     }
 }
 
@@ -114,6 +132,7 @@ impl Error {
             status: None,
             correlation: None,
             context: Vec::new(),
+            messages: Vec::new(),
             source: None,
         }))
     }
@@ -178,6 +197,13 @@ impl Error {
     #[must_use]
     pub fn with_context(mut self, key: &'static str, value: impl fmt::Display) -> Self {
         self.0.context.push((key, value.to_string()));
+        self
+    }
+
+    /// Keeps what the provider says to people. Neither `Display` nor `Debug` shows the texts.
+    #[must_use]
+    pub fn with_messages(mut self, messages: impl IntoIterator<Item = ProviderMessage>) -> Self {
+        self.0.messages.extend(messages);
         self
     }
 
@@ -251,6 +277,11 @@ impl Error {
         self.0.correlation.as_ref()
     }
 
+    /// What the provider says to people about it, for the screen and not for a log.
+    pub fn messages(&self) -> &[ProviderMessage] {
+        &self.0.messages
+    }
+
     /// Facts added with [`Error::with_context`], in order.
     pub fn context(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.context.iter().map(|(key, value)| (*key, value.as_str()))
@@ -301,6 +332,9 @@ impl fmt::Debug for Error {
         }
         if !inner.context.is_empty() {
             out.field("context", &inner.context);
+        }
+        if !inner.messages.is_empty() {
+            out.field("messages", &inner.messages.len());
         }
         if let Some(source) = &inner.source {
             out.field("source", source);

@@ -94,6 +94,13 @@ impl Call {
         self
     }
 
+    /// Says that the request holds its credential already: no token is added, and it stays within the credential's origins.
+    #[must_use]
+    pub fn with_own_auth(mut self) -> Self {
+        self.auth = Auth::InRequest;
+        self
+    }
+
     /// Sets the overall time for all tries.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
@@ -136,8 +143,11 @@ pub enum CallClass {
 pub enum Auth {
     /// The connection's access token as bearer.
     Bearer,
-    /// None, or one that the request holds already.
+    /// None.
     None,
+    /// The request holds it already, in a header or in its body, as user name and password or a key do. It goes to the
+    /// credential's origins and nowhere else, like a token.
+    InRequest,
 }
 
 /// A complete answer with a success status.

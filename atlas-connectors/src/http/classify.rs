@@ -73,4 +73,12 @@ impl fmt::Debug for Failure<'_> {
 pub trait Classify: fmt::Debug + Send + Sync + 'static {
     /// The error for this answer. Pure; decides by status and the provider's codes together, never by free text alone.
     fn classify(&self, failure: &Failure<'_>) -> Error;
+
+    /// Whether this answer proves that nothing happened although its status (5xx, 408) alone would leave that open: the
+    /// application itself says that it has rolled back. Without such a word an effect ends as
+    /// [`Effect::Unknown`](crate::error::Effect::Unknown).
+    fn proves_refusal(&self, failure: &Failure<'_>) -> bool {
+        let _ = failure;
+        false
+    }
 }

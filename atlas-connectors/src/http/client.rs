@@ -88,7 +88,9 @@ pub(super) struct Settings {
 }
 
 pub(super) struct Credential {
-    pub(super) source: Arc<dyn TokenSource>,
+    pub(super) connection: ConnectionRef,
+    /// `None` where the requests hold their credential already.
+    pub(super) source: Option<Arc<dyn TokenSource>>,
     pub(super) origins: Vec<Origin>,
 }
 
@@ -139,10 +141,7 @@ impl Client {
 
     /// The connection whose credential the calls carry; `None` without a credential.
     pub fn connection(&self) -> Option<&ConnectionRef> {
-        self.0
-            .credential
-            .as_ref()
-            .map(|credential| credential.source.connection())
+        self.0.credential.as_ref().map(|credential| &credential.connection)
     }
 
     /// The provider's name.
@@ -197,7 +196,18 @@ impl ClientBuilder {
     /// Sets whose token the calls carry, and the only origins it goes to.
     pub fn with_credential(mut self, source: Arc<dyn TokenSource>, origins: impl IntoIterator<Item = Origin>) -> Self {
         self.credential = Some(Credential {
-            source,
+            connection: source.connection().clone(),
+            source: Some(source),
+            origins: origins.into_iter().collect(),
+        });
+        self
+    }
+
+    /// Sets the only origins that requests with a credential of their own ([`Call::with_own_auth`]) go to.
+    pub fn with_origins(mut self, connection: ConnectionRef, origins: impl IntoIterator<Item = Origin>) -> Self {
+        self.credential = Some(Credential {
+            connection,
+            source: None,
             origins: origins.into_iter().collect(),
         });
         self

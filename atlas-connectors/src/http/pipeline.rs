@@ -207,8 +207,9 @@ impl Run<'_> {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };
-            if let (Some(token), Some(credential)) = (&refused, &settings.credential) {
-                credential.source.reject(token).await;
+            let source = settings.credential.as_ref().and_then(|held| held.source.as_ref());
+            if let (Some(token), Some(source)) = (&refused, source) {
+                source.reject(token).await;
             }
             if self.call.class == CallClass::Effect {
                 return Err(error);
@@ -246,7 +247,7 @@ impl Run<'_> {
             .map_err(|kind| self.error(kind))?;
         let token = match self.call.auth {
             Auth::Bearer => Some(self.token().await?),
-            Auth::None => None,
+            Auth::None | Auth::InRequest => None,
         };
         let request = self.request(token.as_ref())?;
 
@@ -306,7 +307,9 @@ impl Run<'_> {
                 error
             }
             // The answer of a machine in between, or of one that fell while acting: no clear word either way.
-            _ if unclear && error.effect() == Effect::None => error.with_effect(Effect::Unknown),
+            _ if unclear && error.effect() == Effect::None && !self.settings.classify.proves_refusal(&failure) => {
+                error.with_effect(Effect::Unknown)
+            }
             _ => {
                 permit.succeeded();
                 error
@@ -316,7 +319,10 @@ impl Run<'_> {
 
     /// Step 5: a valid token, with a scope for the call.
     async fn token(&self) -> Result<AccessToken> {
-        let Some(Credential { source, .. }) = &self.settings.credential else {
+        let Some(Credential {
+            source: Some(source), ..
+        }) = &self.settings.credential
+        else {
             return Err(self.no_credential());
         };
         let token = source.token().await?;
@@ -355,13 +361,13 @@ impl Run<'_> {
     /// A credential goes to the origins it was made for and nowhere else; a next link is no exception.
     fn check_origin(&self) -> Result<()> {
         let request = &self.call.request;
-        let bearer = self.call.auth == Auth::Bearer;
-        if !bearer && !request.headers().contains_key(AUTHORIZATION) {
+        let carries = self.call.auth != Auth::None;
+        if !carries && !request.headers().contains_key(AUTHORIZATION) {
             return Ok(());
         }
         let origins = match &self.settings.credential {
             Some(credential) => &credential.origins,
-            None if bearer => return Err(self.no_credential()),
+            None if carries => return Err(self.no_credential()),
             None => return Ok(()),
         };
         if origins.iter().any(|origin| origin.covers(request.uri())) {

@@ -33,7 +33,9 @@ impl Exit {
         }
         match error.kind() {
             ErrorKind::PolicyBlocked { .. } => Self::Forbidden,
-            ErrorKind::NotApproved(_) | ErrorKind::Paused { .. } => Self::NeedsPerson,
+            ErrorKind::NotApproved(_) | ErrorKind::Paused { .. } | ErrorKind::NeedsInteraction { .. } => {
+                Self::NeedsPerson
+            }
             ErrorKind::OAuth(OAuthError::Transient) => Self::Temporary,
             ErrorKind::OAuth(_) => Self::NeedsPerson,
             ErrorKind::Invalid { .. } => Self::Usage,

@@ -1,0 +1,1 @@
+//! SAP OData, V2 and V4, by one connector.
