@@ -69,6 +69,7 @@ pub mod action;
 mod clock;
 pub mod connection;
 pub mod credential;
+pub mod erp;
 pub mod error;
 pub mod http;
 mod ids;
