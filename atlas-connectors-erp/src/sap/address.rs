@@ -5,23 +5,17 @@ use std::fmt;
 use atlas_connectors::{Error, ErrorKind, Result};
 use url::Url;
 
+use crate::odata::Version;
+
 const OPERATION: &str = "sap.address";
 const V2: &str = "/sap/opu/odata/";
 const V4: &str = "/sap/opu/odata4/";
 
-/// Which OData a service speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum ODataVersion {
-    /// OData 2.0: `/sap/opu/odata/…`, answers in `d`, multipart batches.
-    V2,
-    /// OData 4.0: `/sap/opu/odata4/…`.
-    V4,
-}
-
 /// One service of a system, named as the operator knows it.
 ///
 /// ```
-/// use atlas_connectors_erp::sap::{ODataVersion, ServiceAddress};
+/// use atlas_connectors_erp::odata::Version;
+/// use atlas_connectors_erp::sap::ServiceAddress;
 ///
 /// // V2 by its name; the namespace is SAP's own unless another is named. Segment parameters are part of the address.
 /// let orders = ServiceAddress::parse("API_SALES_ORDER_SRV")?;
@@ -31,7 +25,7 @@ pub enum ODataVersion {
 ///
 /// // V4 by group, repository, service and version.
 /// let orders = ServiceAddress::parse("api_salesorder/srvd_a2x/salesorder/0001")?;
-/// assert_eq!(orders.version(), ODataVersion::V4);
+/// assert_eq!(orders.version(), Version::V4);
 /// assert_eq!(orders.path(), "/sap/opu/odata4/sap/api_salesorder/srvd_a2x/sap/salesorder/0001");
 ///
 /// // Or as it was copied from a browser.
@@ -41,7 +35,7 @@ pub enum ODataVersion {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServiceAddress {
-    version: ODataVersion,
+    version: Version,
     path: Box<str>,
     name: Box<str>,
 }
@@ -54,8 +48,8 @@ impl ServiceAddress {
     pub fn v2(name: &str) -> Result<Self> {
         let segments: Vec<&str> = trimmed(name).split('/').collect();
         match segments.as_slice() {
-            [service] => Self::of(ODataVersion::V2, &["sap", service]),
-            [namespace, service] => Self::of(ODataVersion::V2, &[namespace, service]),
+            [service] => Self::of(Version::V2, &["sap", service]),
+            [namespace, service] => Self::of(Version::V2, &[namespace, service]),
             _ => Err(invalid("a V2 service is one name, or namespace/name")),
         }
     }
@@ -66,7 +60,7 @@ impl ServiceAddress {
     /// [`ErrorKind::Invalid`] if a part holds what no segment may hold.
     pub fn v4(group: &str, repository: &str, service: &str, version: &str) -> Result<Self> {
         Self::of(
-            ODataVersion::V4,
+            Version::V4,
             &["sap", group, repository, "sap", service, version],
         )
     }
@@ -80,15 +74,15 @@ impl ServiceAddress {
         let text = text.trim();
         let text = text.split(['?', '#']).next().unwrap_or_default();
         let text = trimmed(text).strip_suffix("$metadata").map_or_else(|| trimmed(text), trimmed);
-        for (mark, version) in [(V4, ODataVersion::V4), (V2, ODataVersion::V2)] {
+        for (mark, version) in [(V4, Version::V4), (V2, Version::V2)] {
             // Without the slash in front too: it was trimmed away.
             let found = text.find(mark).map(|at| at + mark.len());
             let found = found.or_else(|| text.starts_with(&mark[1..]).then(|| mark.len() - 1));
             if let Some(rest) = found.and_then(|at| text.get(at..)) {
                 let segments: Vec<&str> = rest.split('/').collect();
                 let fits = match version {
-                    ODataVersion::V2 => segments.len() == 2,
-                    ODataVersion::V4 => segments.len() >= 2,
+                    Version::V2 => segments.len() == 2,
+                    Version::V4 => segments.len() >= 2,
                 };
                 return match fits {
                     true => Self::of(version, &segments),
@@ -103,12 +97,12 @@ impl ServiceAddress {
         match segments.as_slice() {
             [_] | [_, _] => Self::v2(text),
             [group, repository, service, version] => Self::v4(group, repository, service, version),
-            [_, _, _, _, _, _] => Self::of(ODataVersion::V4, &segments),
+            [_, _, _, _, _, _] => Self::of(Version::V4, &segments),
             _ => Err(invalid("neither a V2 name nor the four parts of a V4 service")),
         }
     }
 
-    fn of(version: ODataVersion, segments: &[&str]) -> Result<Self> {
+    fn of(version: Version, segments: &[&str]) -> Result<Self> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '~' | ';' | '=' | ':');
         for segment in segments {
             if segment.is_empty() || segment.chars().all(|c| c == '.') || !segment.chars().all(allowed) {
@@ -116,12 +110,12 @@ impl ServiceAddress {
             }
         }
         let root = match version {
-            ODataVersion::V2 => V2,
-            ODataVersion::V4 => V4,
+            Version::V2 => V2,
+            Version::V4 => V4,
         };
         // The last segment of a full V4 path is a version, which says nothing; of the short ones it is the name.
         let name = match (version, segments) {
-            (ODataVersion::V4, [.., service, _]) if segments.len() >= 4 => service,
+            (Version::V4, [.., service, _]) if segments.len() >= 4 => service,
             (_, [.., service]) => service,
             _ => return Err(invalid("it is empty")),
         };
@@ -134,7 +128,7 @@ impl ServiceAddress {
     }
 
     /// Which OData it speaks.
-    pub fn version(&self) -> ODataVersion {
+    pub fn version(&self) -> Version {
         self.version
     }
 
