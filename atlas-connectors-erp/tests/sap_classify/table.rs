@@ -73,7 +73,7 @@ pub(crate) const TABLE: &[Case] = &[
     case("cap-v2/create_error_duplicate_key", "sap.create", "conflict", "SQLITE_CONSTRAINT_PRIMARYKEY").proves(),
     case("cap-v2/create_error_malformed_json", "sap.create", "rejected", "html").silent(),
     case("cap-v2/create_error_many", "sap.create", "rejected", "V1/313")
-        .fields("SalesOrderType=V1/313 SoldToParty=VP/204 to_Item('0')/Material=V1/382"),
+        .fields("SalesOrderType=V1/313 SoldToParty=VP/204 to_Item('0')/Material=V1/382 to_Item('1')/Material=V1/382"),
     case("cap-v2/create_error_single", "sap.create", "rejected", "VP/204").fields("SoldToParty=VP/204"),
     case("cap-v2/create_error_too_long", "sap.create", "rejected", "ASSERT_DATA_TYPE").fields("SalesOrderType=ASSERT_DATA_TYPE"),
     case("cap-v2/create_error_unknown_property", "sap.create", "rejected", "400").fields("API_SALES_ORDER_SRV.A_SalesOrder=400"),
@@ -115,7 +115,7 @@ pub(crate) const TABLE: &[Case] = &[
     case("cap-v4/create_error_duplicate_key", "sap.create", "conflict", "SQLITE_CONSTRAINT_PRIMARYKEY").proves(),
     case("cap-v4/create_error_malformed_json", "sap.create", "rejected", "400"),
     case("cap-v4/create_error_many", "sap.create", "rejected", "V1/313")
-        .fields("SalesOrderType=V1/313 SoldToParty=VP/204 _Item(0)/Product=V1/382"),
+        .fields("SalesOrderType=V1/313 SoldToParty=VP/204 _Item(0)/Product=V1/382 _Item(1)/Product=V1/382"),
     case("cap-v4/create_error_single", "sap.create", "rejected", "VP/204").fields("SoldToParty=VP/204"),
     case("cap-v4/create_error_unknown_property", "sap.create", "rejected", "400").fields("CE_SALESORDER_0001.SalesOrder=400"),
     case("cap-v4/delete_gone", "sap.delete", "not_found", "404"),
@@ -183,8 +183,8 @@ pub(crate) const TABLE: &[Case] = &[
     case("sap-approuter/wrong_password", "sap.read", "oauth.invalid_grant.revoked", ""),
     // SAP's mock server for user interfaces: empty bodies, and a code outside any envelope.
     case("sap-fe-mockserver/v2_unknown_key", "sap.get", "not_found", "").silent(),
-    case("sap-fe-mockserver/v4_patch", "sap.update", "conflict", "").silent(),
-    case("sap-fe-mockserver/v4_patch_stale", "sap.update", "conflict", "").silent(),
+    case("sap-fe-mockserver/v4_patch", "sap.update", "conflict", "412001"),
+    case("sap-fe-mockserver/v4_patch_stale", "sap.update", "conflict", "412001"),
     case("sap-fe-mockserver/v4_unknown_key", "sap.get", "not_found", "").silent(),
     case("sap-fe-mockserver/v4_unknown_set", "sap.read", "transient", ""),
 ];
