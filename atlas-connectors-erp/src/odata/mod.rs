@@ -1,1 +1,14 @@
 //! OData V2 and V4, shared by SAP and Business Central.
+//!
+//! Everything here is pure: it builds addresses and bodies and reads answers. Sending is the connectors' part, through
+//! [`atlas_connectors::http::Client`].
+
+mod error;
+mod messages;
+mod next_link;
+mod version;
+
+pub use error::{Envelope, FailureDetail, ODataFailure};
+pub use messages::{header_messages, row_messages};
+pub use next_link::{LinkGuard, ServiceRoot};
+pub use version::Version;
