@@ -127,7 +127,10 @@ impl Address {
                 && !tenant.starts_with('.')
                 && !tenant.contains("..");
             if !fits {
-                return Err(invalid("tenant", "it must be the Entra tenant id or a domain of the tenant"));
+                return Err(invalid(
+                    "tenant",
+                    "it must be the Entra tenant id or a domain of the tenant",
+                ));
             }
             path.push_str(tenant);
             path.push('/');
@@ -170,7 +173,10 @@ impl Address {
         let path = path.strip_suffix("/api").unwrap_or(path).to_owned();
         let name = path.rsplit('/').next().unwrap_or_default().to_owned();
         if name.is_empty() {
-            return Err(invalid("address", "the instance name is missing: https://host:port/instance"));
+            return Err(invalid(
+                "address",
+                "the instance name is missing: https://host:port/instance",
+            ));
         }
         base.set_path(&format!("{path}/api/"));
         Ok(Self {
@@ -262,7 +268,11 @@ impl Address {
         // An encoded slash or dot could climb out behind the check, in a server that decodes before it routes.
         let path = url.path().to_ascii_lowercase();
         let climbs = path.contains("%2f") || path.contains("%2e") || path.contains("%5c");
-        if same && inside && !climbs { Ok(url) } else { Err(refused()) }
+        if same && inside && !climbs {
+            Ok(url)
+        } else {
+            Err(refused())
+        }
     }
 }
 
@@ -357,11 +367,15 @@ mod tests {
             );
         }
         assert_eq!(
-            Address::on_premises("http://erp.example:7048/BC", None).unwrap_err().code(),
+            Address::on_premises("http://erp.example:7048/BC", None)
+                .unwrap_err()
+                .code(),
             "egress.scheme"
         );
         assert_eq!(
-            Address::on_premises("https://erp.example:7048/", None).unwrap_err().code(),
+            Address::on_premises("https://erp.example:7048/", None)
+                .unwrap_err()
+                .code(),
             "invalid"
         );
         for route in ["v3.0", "a/b", "a b/c/v1.0", "a/b/1.0", "a/b/v1", "../b/v1.0"] {
@@ -370,12 +384,7 @@ mod tests {
         for route in ["v2.0", "/api/v2.0", "microsoft/automation/v2.0", "contoso/app1/beta"] {
             assert!(ApiRoute::parse(route).is_ok(), "{route}");
         }
-        assert!(
-            Address::cloud(None, "Production")
-                .unwrap()
-                .at("../../../../x")
-                .is_err()
-        );
+        assert!(Address::cloud(None, "Production").unwrap().at("../../../../x").is_err());
     }
 
     #[test]
@@ -405,7 +414,11 @@ mod tests {
             "javascript:alert(1)".to_owned(),
             String::new() + "/v2.0/other/api/v2.0",
         ] {
-            assert_eq!(address.within(&outside).unwrap_err().code(), "egress.origin", "{outside}");
+            assert_eq!(
+                address.within(&outside).unwrap_err().code(),
+                "egress.origin",
+                "{outside}"
+            );
         }
     }
 }

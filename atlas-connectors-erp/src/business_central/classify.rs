@@ -173,7 +173,9 @@ impl Answer {
             },
             "Internal_RecordNotFound" | "Internal_DataNotFoundFilter" => ErrorKind::NotFound { object: "record" },
             _ => ErrorKind::ServiceMissing {
-                service: segment(&self.text).unwrap_or_else(|| operation::what(operation)).to_owned(),
+                service: segment(&self.text)
+                    .unwrap_or_else(|| operation::what(operation))
+                    .to_owned(),
             },
         }
     }
@@ -197,9 +199,9 @@ impl Answer {
     /// What to do, for errors whose kind does not say it.
     fn fix(&self, status: u16) -> Option<&'static str> {
         match (status, self.code()) {
-            (401, _) if self.own => {
-                Some("the user or application must exist in this environment, be enabled, licensed and have permission sets")
-            }
+            (401, _) if self.own => Some(
+                "the user or application must exist in this environment, be enabled, licensed and have permission sets",
+            ),
             (408 | 504, _) => Some("ask for less at once: a smaller page, fewer fields, fewer parts of a batch"),
             (413, _) => Some("ask for a smaller page, or send less at once"),
             (400, "Application_DialogException") if self.text.starts_with(DATA_UPGRADE) => {
@@ -238,7 +240,10 @@ impl<'a> Right<'a> {
         let (_number, object) = object.split_once(' ')?;
         let (table, right) = object.rsplit_once(' ')?;
         let name = |text: &str| {
-            text.len() <= 100 && text.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '.' | '-' | '_' | '/' | '&'))
+            text.len() <= 100
+                && text
+                    .chars()
+                    .all(|c| c.is_alphanumeric() || matches!(c, ' ' | '.' | '-' | '_' | '/' | '&'))
         };
         (name(table) && name(right) && name(app)).then_some(Self { table, right, app })
     }
@@ -296,7 +301,10 @@ fn quoted_field(text: &str) -> Option<&str> {
 fn segment(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("for the segment '")?;
     let (name, _) = rest.split_once('\'')?;
-    let fits = (1..=100).contains(&name.len()) && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '$'));
+    let fits = (1..=100).contains(&name.len())
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '$'));
     fits.then_some(name)
 }
 
@@ -314,7 +322,12 @@ fn rejected_as_a_whole() -> ErrorKind {
 }
 
 /// One part of a batch, by the same table. The headers of a part say nothing about time or correlation.
-pub(super) fn classify_part(operation: &'static str, status: http::StatusCode, body: &[u8], now: atlas_connectors::Timestamp) -> Error {
+pub(super) fn classify_part(
+    operation: &'static str,
+    status: http::StatusCode,
+    body: &[u8],
+    now: atlas_connectors::Timestamp,
+) -> Error {
     let headers = HeaderMap::new();
     BusinessCentralErrors.classify(&Failure::new(operation, status, &headers, body, now))
 }

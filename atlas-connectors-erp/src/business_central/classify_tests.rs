@@ -24,7 +24,10 @@ fn body(code: &str, text: &str) -> String {
 }
 
 fn context(error: &Error, key: &str) -> Option<String> {
-    error.context().find(|(name, _)| *name == key).map(|(_, value)| value.to_owned())
+    error
+        .context()
+        .find(|(name, _)| *name == key)
+        .map(|(_, value)| value.to_owned())
 }
 
 #[test]
@@ -49,37 +52,157 @@ fn each_row_of_the_table() {
         assert_eq!(failed(CREATE, 400, &body(code, "No.")).code(), "rejected", "{code}");
     }
     for (operation, status, code, text, expected) in [
-        (READ, 401, "Authentication_InvalidCredentials", "Not authorized.", "oauth.insufficient_privileges"),
-        (READ, 403, "Internal_ServerError", "Sorry. (TableData 36 Sales Header Modify: Base Application)", "permission_denied"),
+        (
+            READ,
+            401,
+            "Authentication_InvalidCredentials",
+            "Not authorized.",
+            "oauth.insufficient_privileges",
+        ),
+        (
+            READ,
+            403,
+            "Internal_ServerError",
+            "Sorry. (TableData 36 Sales Header Modify: Base Application)",
+            "permission_denied",
+        ),
         (READ, 403, "Authorization_RequestDenied", "No.", "permission_denied"),
-        (READ, 404, "BadRequest_ResourceNotFound", "Resource not found for the segment 'trucks'", "service_missing"),
-        (READ, 404, "BadRequest_NotFound", "Bad Request - Error in query syntax", "service_missing"),
-        (COMPANIES, 404, "NoEnvironment", "Environment does not exist.", "invalid"),
+        (
+            READ,
+            404,
+            "BadRequest_ResourceNotFound",
+            "Resource not found for the segment 'trucks'",
+            "service_missing",
+        ),
+        (
+            READ,
+            404,
+            "BadRequest_NotFound",
+            "Bad Request - Error in query syntax",
+            "service_missing",
+        ),
+        (
+            COMPANIES,
+            404,
+            "NoEnvironment",
+            "Environment does not exist.",
+            "invalid",
+        ),
         (READ, 404, "Internal_CompanyNotFound", "Cannot find company.", "invalid"),
-        (READ, 404, "Internal_RecordNotFound", "The record does not exist.", "not_found"),
-        (READ, 404, "Internal_DataNotFoundFilter", "Nothing within the filter.", "not_found"),
-        (UPDATE, 400, "BadRequest_InvalidToken", "Could not validate the token.", "rejected"),
-        (UPDATE, 409, "Request_EntityChanged", "Another user has already changed the record.", "conflict"),
-        (UPDATE, 412, "Request_EntityChanged", "Another user has already changed the record.", "conflict"),
+        (
+            READ,
+            404,
+            "Internal_RecordNotFound",
+            "The record does not exist.",
+            "not_found",
+        ),
+        (
+            READ,
+            404,
+            "Internal_DataNotFoundFilter",
+            "Nothing within the filter.",
+            "not_found",
+        ),
+        (
+            UPDATE,
+            400,
+            "BadRequest_InvalidToken",
+            "Could not validate the token.",
+            "rejected",
+        ),
+        (
+            UPDATE,
+            409,
+            "Request_EntityChanged",
+            "Another user has already changed the record.",
+            "conflict",
+        ),
+        (
+            UPDATE,
+            412,
+            "Request_EntityChanged",
+            "Another user has already changed the record.",
+            "conflict",
+        ),
         (UPDATE, 412, "", "", "conflict"),
         (UPDATE, 409, "Unknown", "A transient conflict.", "conflict"),
-        (CREATE, 400, "Internal_EntityWithSameKeyExists", "It already exists.", "conflict"),
-        (CREATE, 409, "Internal_EntityWithSameKeyExists", "It already exists.", "conflict"),
-        (ACTION, 400, "Application_CallbackNotAllowed", "Callback.", "needs_interaction"),
-        (CREATE, 405, "BadRequest_MethodNotAllowed", "'POST' requests are not allowed.", "unsupported"),
-        (CREATE, 501, "BadRequest_MethodNotImplemented", "Not implemented.", "unsupported"),
+        (
+            CREATE,
+            400,
+            "Internal_EntityWithSameKeyExists",
+            "It already exists.",
+            "conflict",
+        ),
+        (
+            CREATE,
+            409,
+            "Internal_EntityWithSameKeyExists",
+            "It already exists.",
+            "conflict",
+        ),
+        (
+            ACTION,
+            400,
+            "Application_CallbackNotAllowed",
+            "Callback.",
+            "needs_interaction",
+        ),
+        (
+            CREATE,
+            405,
+            "BadRequest_MethodNotAllowed",
+            "'POST' requests are not allowed.",
+            "unsupported",
+        ),
+        (
+            CREATE,
+            501,
+            "BadRequest_MethodNotImplemented",
+            "Not implemented.",
+            "unsupported",
+        ),
         (COMPANIES, 405, "", "", "service_missing"),
         (READ, 500, "Internal_TenantUnavailable", "Unavailable.", "transient"),
         (READ, 503, "Internal_ServerError", "Unavailable.", "transient"),
-        (READ, 429, "Application_TooManyRequests", "Too many requests reached. Actual (101). Maximum (100).", "throttled.request"),
+        (
+            READ,
+            429,
+            "Application_TooManyRequests",
+            "Too many requests reached. Actual (101). Maximum (100).",
+            "throttled.request",
+        ),
         (READ, 429, "", "", "throttled.account"),
         (READ, 408, "", "", "deadline_exceeded"),
         (READ, 504, "", "", "deadline_exceeded"),
         (READ, 413, "", "", "rejected"),
-        (BATCH, 500, "unverified", "maximum number of '100' query operations allowed", "rejected"),
-        (READ, 400, "BadRequest_MethodNotImplemented", "The 'OR' operator is not supported on distinct fields.", "unsupported"),
-        (READ, 400, "Application_DialogException", "You must run the data upgrade for this API page before using it.", "service_missing"),
-        (READ, 400, "Application_DialogException", "You must specify an Id or a Document Id to get the lines.", "unsupported"),
+        (
+            BATCH,
+            500,
+            "unverified",
+            "maximum number of '100' query operations allowed",
+            "rejected",
+        ),
+        (
+            READ,
+            400,
+            "BadRequest_MethodNotImplemented",
+            "The 'OR' operator is not supported on distinct fields.",
+            "unsupported",
+        ),
+        (
+            READ,
+            400,
+            "Application_DialogException",
+            "You must run the data upgrade for this API page before using it.",
+            "service_missing",
+        ),
+        (
+            READ,
+            400,
+            "Application_DialogException",
+            "You must specify an Id or a Document Id to get the lines.",
+            "unsupported",
+        ),
     ] {
         let error = failed(operation, status, &body(code, text));
         assert_eq!(error.code(), expected, "{status} {code}");
@@ -105,8 +228,15 @@ fn a_403_keeps_table_right_and_app_whatever_its_code_says() {
             verb: "update"
         }
     );
-    assert_eq!(error.provider_code().map(ProviderCode::as_str), Some("Internal_ServerError"));
-    for (key, value) in [("table", "Sales Header"), ("right", "Modify"), ("app", "Base Application")] {
+    assert_eq!(
+        error.provider_code().map(ProviderCode::as_str),
+        Some("Internal_ServerError")
+    );
+    for (key, value) in [
+        ("table", "Sales Header"),
+        ("right", "Modify"),
+        ("app", "Base Application"),
+    ] {
         assert_eq!(context(&error, key).as_deref(), Some(value));
     }
 }
@@ -165,7 +295,10 @@ fn a_refused_field_is_named_when_the_text_quotes_it() {
     let error = failed(
         operation::CREATE,
         400,
-        &body("Application_DialogException", "A \"customerNumber\" or a \"customerId\" must be provided."),
+        &body(
+            "Application_DialogException",
+            "A \"customerNumber\" or a \"customerId\" must be provided.",
+        ),
     );
     let expected = FieldFault {
         field: "customerNumber".to_owned(),

@@ -2,8 +2,8 @@
 
 mod address;
 mod classify;
-mod operation;
 pub mod member;
+mod operation;
 mod quota;
 pub mod webhooks;
 

@@ -105,7 +105,10 @@ mod tests {
                 "https://api.businesscentral.dynamics.com/v2.0/Production/api/v2.0/companies({COMPANY})/items"
             ))
         );
-        assert_eq!(plain, Resource::set(&ApiRoute::standard(), &CompanyId::new(COMPANY), "items"));
+        assert_eq!(
+            plain,
+            Resource::set(&ApiRoute::standard(), &CompanyId::new(COMPANY), "items")
+        );
         assert_eq!(plain.entity(), Some("items"));
         assert_eq!(plain.key(), None);
         assert_eq!(plain.company(), Some(CompanyId::new(COMPANY)));

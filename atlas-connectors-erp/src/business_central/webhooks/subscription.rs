@@ -189,7 +189,10 @@ fn check(new: &NewSubscription) -> Result<()> {
     let url = &new.notification_url;
     let own = matches!(url.host(), Some(url::Host::Ipv4(address)) if address.is_loopback());
     if url.scheme() != "https" && !own {
-        return Err(invalid("notification address", "it must be https and reachable from the internet"));
+        return Err(invalid(
+            "notification address",
+            "it must be https and reachable from the internet",
+        ));
     }
     let length = new.client_state.expose_secret().chars().count();
     if length == 0 || length > CLIENT_STATE_MAX {
@@ -275,7 +278,10 @@ mod tests {
             "/v2.0/Production/api/v2.0/subscriptions('0123456789abcdef0123456789abcdef')"
         );
         let unknown = Subscription { etag: None, ..made };
-        assert_eq!(Subscriptions::of(&address).cancel(&unknown).unwrap_err().code(), "invalid");
+        assert_eq!(
+            Subscriptions::of(&address).cancel(&unknown).unwrap_err().code(),
+            "invalid"
+        );
     }
 
     #[test]
