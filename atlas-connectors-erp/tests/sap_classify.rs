@@ -38,7 +38,9 @@ fn main() -> ExitCode {
         trials.push(from_shared(case.name, shared.as_deref(), move |file| judge(case, file)));
     }
     for (name, code) in TOKENS {
-        trials.push(from_shared(name, shared.as_deref(), move |file| judge_token(file, code)));
+        trials.push(from_shared(name, shared.as_deref(), move |file| {
+            judge_token(file, code)
+        }));
     }
     if let Some(folder) = shared {
         trials.push(Trial::test("no_answer_is_left_out", move || left_out(&folder)));
@@ -144,7 +146,10 @@ fn left_out(folder: &Path) -> Result<(), Failed> {
         .chain(TOKENS.iter().map(|(name, _)| (*name).to_owned()))
         .collect();
     let mut there = BTreeSet::new();
-    for server in std::fs::read_dir(folder)?.flatten().filter(|entry| entry.path().is_dir()) {
+    for server in std::fs::read_dir(folder)?
+        .flatten()
+        .filter(|entry| entry.path().is_dir())
+    {
         for file in std::fs::read_dir(server.path())?.flatten() {
             let path = file.path();
             if path.extension().is_none_or(|extension| extension != "json") {
@@ -155,7 +160,9 @@ fn left_out(folder: &Path) -> Result<(), Failed> {
             let failed = match answer["status"].as_u64() {
                 Some(status) => status >= 400,
                 // A source that names no status, only the error.
-                None => answer["body"].as_str().is_some_and(|body| body.starts_with("{\"error\"")),
+                None => answer["body"]
+                    .as_str()
+                    .is_some_and(|body| body.starts_with("{\"error\"")),
             };
             if failed {
                 let server = server.file_name().to_string_lossy().into_owned();

@@ -1,1 +1,20 @@
 //! Microsoft Dynamics 365 Business Central and its sign-in, Entra ID.
+
+mod address;
+mod classify;
+pub mod member;
+mod operation;
+mod quota;
+pub mod webhooks;
+
+pub use address::{Address, ApiRoute, CLOUD, ENVIRONMENTS};
+pub use classify::BusinessCentralErrors;
+pub use quota::Limits;
+
+/// The provider's stable name in code, spans and errors.
+pub const PROVIDER: &str = "business_central";
+
+/// The provider's name as an id.
+pub fn provider() -> atlas_connectors::ProviderId {
+    PROVIDER.into()
+}

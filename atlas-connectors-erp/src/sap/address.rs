@@ -59,10 +59,7 @@ impl ServiceAddress {
     /// # Errors
     /// [`ErrorKind::Invalid`] if a part holds what no segment may hold.
     pub fn v4(group: &str, repository: &str, service: &str, version: &str) -> Result<Self> {
-        Self::of(
-            Version::V4,
-            &["sap", group, repository, "sap", service, version],
-        )
+        Self::of(Version::V4, &["sap", group, repository, "sap", service, version])
     }
 
     /// A service as people write it down: a V2 name, the four parts or the whole group path of a V4 service, a path or
@@ -73,7 +70,9 @@ impl ServiceAddress {
     pub fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
         let text = text.split(['?', '#']).next().unwrap_or_default();
-        let text = trimmed(text).strip_suffix("$metadata").map_or_else(|| trimmed(text), trimmed);
+        let text = trimmed(text)
+            .strip_suffix("$metadata")
+            .map_or_else(|| trimmed(text), trimmed);
         for (mark, version) in [(V4, Version::V4), (V2, Version::V2)] {
             // Without the slash in front too: it was trimmed away.
             let found = text.find(mark).map(|at| at + mark.len());
@@ -91,7 +90,9 @@ impl ServiceAddress {
             }
         }
         if text.contains("://") {
-            return Err(invalid("an address of a service holds /sap/opu/odata/ or /sap/opu/odata4/"));
+            return Err(invalid(
+                "an address of a service holds /sap/opu/odata/ or /sap/opu/odata4/",
+            ));
         }
         let segments: Vec<&str> = text.split('/').collect();
         match segments.as_slice() {
@@ -106,7 +107,9 @@ impl ServiceAddress {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '~' | ';' | '=' | ':');
         for segment in segments {
             if segment.is_empty() || segment.chars().all(|c| c == '.') || !segment.chars().all(allowed) {
-                return Err(invalid("a segment is empty or holds characters that no service name has"));
+                return Err(invalid(
+                    "a segment is empty or holds characters that no service name has",
+                ));
             }
         }
         let root = match version {
@@ -187,7 +190,9 @@ impl SystemAddress {
             return Err(invalid("an address of the system has no user, query or fragment"));
         }
         if url.path().contains("/sap/opu/") {
-            return Err(invalid("the path of a service belongs to the service, not to the system"));
+            return Err(invalid(
+                "the path of a service belongs to the service, not to the system",
+            ));
         }
         Ok(Self {
             base: url.as_str().trim_end_matches('/').into(),
@@ -286,7 +291,10 @@ mod tests {
             (" /API_SALES_ORDER_SRV/ ", "/sap/opu/odata/sap/API_SALES_ORDER_SRV"),
             ("message_text;o=LOCAL", "/sap/opu/odata/sap/message_text;o=LOCAL"),
             ("sap/catalogservice;v=2", "/sap/opu/odata/sap/catalogservice;v=2"),
-            ("/sap/opu/odata/IWFND/CATALOGSERVICE;v=2/", "/sap/opu/odata/IWFND/CATALOGSERVICE;v=2"),
+            (
+                "/sap/opu/odata/IWFND/CATALOGSERVICE;v=2/",
+                "/sap/opu/odata/IWFND/CATALOGSERVICE;v=2",
+            ),
             (
                 "https://erp.example.com:44300/sap/opu/odata/sap/API_X/$metadata?sap-client=100",
                 "/sap/opu/odata/sap/API_X",
@@ -347,7 +355,11 @@ mod tests {
             "https://erp.example.com/?a=b",
             "https://erp.example.com/sap/opu/odata/sap/API_X",
         ] {
-            assert_eq!(SystemAddress::parse(address).unwrap_err().code(), "invalid", "{address}");
+            assert_eq!(
+                SystemAddress::parse(address).unwrap_err().code(),
+                "invalid",
+                "{address}"
+            );
         }
     }
 }

@@ -219,7 +219,9 @@ fn business_code(said: &ODataFailure) -> bool {
         let Some((class, number)) = code.rsplit_once('/') else {
             return false;
         };
-        let framework = ["/IWBEP", "/IWFND", "/IWCOR", "HTTP"].iter().any(|own| class.starts_with(own));
+        let framework = ["/IWBEP", "/IWFND", "/IWCOR", "HTTP"]
+            .iter()
+            .any(|own| class.starts_with(own));
         !class.is_empty() && !framework && number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit())
     };
     said.codes().any(business)

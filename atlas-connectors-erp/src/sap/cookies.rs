@@ -202,7 +202,9 @@ mod tests {
     }
 
     fn line(jar: &Jar) -> String {
-        jar.held().cookies.map_or_else(String::new, |line| line.to_str().unwrap().to_owned())
+        jar.held()
+            .cookies
+            .map_or_else(String::new, |line| line.to_str().unwrap().to_owned())
     }
 
     #[test]
@@ -217,10 +219,19 @@ mod tests {
                 "broken",
             ]),
         );
-        assert_eq!(line(&jar), "JSESSIONID=s%3A1; sap-XSRF_S4H_100=abc==; sap-usercontext=sap-client=100");
+        assert_eq!(
+            line(&jar),
+            "JSESSIONID=s%3A1; sap-XSRF_S4H_100=abc==; sap-usercontext=sap-client=100"
+        );
         assert_eq!(format!("{jar:?}"), "Jar { cookies: 3, token: false, fetched: 0 }");
         let held = jar.held().cookies;
-        jar.absorb(held.as_ref(), &answer(&["JSESSIONID=; Max-Age=0", "sap-XSRF_S4H_100=x; expires=Thu, 01 Jan 1970 00:00:00 GMT"]));
+        jar.absorb(
+            held.as_ref(),
+            &answer(&[
+                "JSESSIONID=; Max-Age=0",
+                "sap-XSRF_S4H_100=x; expires=Thu, 01 Jan 1970 00:00:00 GMT",
+            ]),
+        );
         assert_eq!(line(&jar), "sap-usercontext=sap-client=100");
     }
 

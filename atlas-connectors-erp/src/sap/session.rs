@@ -123,7 +123,8 @@ impl Session {
         request: Request<Bytes>,
     ) -> Result<Response> {
         let held = self.jar.held();
-        self.send(service, Call::read(operation, request), Carry::Cookies(&held)).await
+        self.send(service, Call::read(operation, request), Carry::Cookies(&held))
+            .await
     }
 
     /// Sends a read that the server takes for a write, as a batch of reads: with the token, and it may be repeated.
@@ -343,7 +344,10 @@ fn logon_page(operation: &'static str) -> Error {
     };
     Error::new(kind, operation)
         .with_provider(crate::sap::provider())
-        .with_context("answer", "a web page, probably of a logon: check address and kind of sign-in")
+        .with_context(
+            "answer",
+            "a web page, probably of a logon: check address and kind of sign-in",
+        )
 }
 
 fn refused_before(operation: &'static str) -> Error {
@@ -352,11 +356,16 @@ fn refused_before(operation: &'static str) -> Error {
     };
     Error::new(kind, operation)
         .with_provider(crate::sap::provider())
-        .with_context("sent", "no: the credential was refused before, and repeated tries lock the user")
+        .with_context(
+            "sent",
+            "no: the credential was refused before, and repeated tries lock the user",
+        )
 }
 
 fn is_token_refusal(error: &Error) -> bool {
-    error.provider_code().is_some_and(|code| code.as_str() == TOKEN_REQUIRED)
+    error
+        .provider_code()
+        .is_some_and(|code| code.as_str() == TOKEN_REQUIRED)
 }
 
 /// What a server without HEAD answers to it. A refusal of the credential is none of these.

@@ -345,9 +345,7 @@ pub fn standard_token_error(refusal: &TokenRefusal<'_>) -> OAuthError {
                 GrantType::RefreshToken
                 | GrantType::ClientCredentials
                 | GrantType::JwtBearer
-                | GrantType::SamlBearer => {
-                    GrantEnd::RevokedOrExpired
-                }
+                | GrantType::SamlBearer => GrantEnd::RevokedOrExpired,
             },
         },
         "interaction_required" | "login_required" | "consent_required" => OAuthError::InvalidGrant {
