@@ -56,6 +56,7 @@
 //! | `keyring` | no | the sealing key from the operating system's keyring |
 //! | `cedar` | no | approval rules written in Cedar |
 //! | `testkit` | no | behaviour suites for every trait, fault injection, crash points, clocks moved by hand |
+//! | `mock-server` | no | `testkit` and the shell of mock servers, for a mock of one's own |
 //!
 //! # TLS
 //! rustls with aws-lc-rs, handed over explicitly: the library installs no process-wide default. There is no switch to accept any
@@ -69,6 +70,7 @@ pub mod action;
 mod clock;
 pub mod connection;
 pub mod credential;
+pub mod erp;
 pub mod error;
 pub mod http;
 mod ids;

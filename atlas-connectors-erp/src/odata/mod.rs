@@ -5,6 +5,7 @@
 
 mod error;
 mod messages;
+pub mod metadata;
 mod next_link;
 mod version;
 

@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
 
 use crate::clock::{Clock, SystemClock};
 use crate::connection::RevokeOutcome;
@@ -129,6 +132,29 @@ impl OAuthApp {
         let asked_at = self.clock().now();
         let reply = self
             .token("oauth.client_credentials", GrantType::ClientCredentials, &parameters)
+            .await?;
+        Ok(self.grant(reply, scopes, asked_at))
+    }
+
+    /// A grant for the person whom a SAML assertion speaks of (RFC 7522). The assertion comes from the host's identity
+    /// provider, and travels base64url encoded once more.
+    ///
+    /// # Errors
+    /// [`OAuthError::InvalidGrant`] if the assertion is over or not trusted, [`OAuthError::ClientMisconfigured`] if the
+    /// client may not, and whatever keeps the token endpoint from answering.
+    pub async fn saml_bearer(&self, assertion: &SecretString, scopes: &ScopeSet) -> Result<OAuthGrant> {
+        let scope = scopes.to_list();
+        let encoded = Zeroizing::new(URL_SAFE_NO_PAD.encode(assertion.expose_secret()));
+        let mut parameters = vec![
+            ("grant_type", "urn:ietf:params:oauth:grant-type:saml2-bearer"),
+            ("assertion", encoded.as_str()),
+        ];
+        if !scope.is_empty() {
+            parameters.push(("scope", &scope));
+        }
+        let asked_at = self.clock().now();
+        let reply = self
+            .token("oauth.saml_bearer", GrantType::SamlBearer, &parameters)
             .await?;
         Ok(self.grant(reply, scopes, asked_at))
     }

@@ -34,7 +34,7 @@ pub use provider::{
     AuthorizeRequest, ClientAuthentication, GrantType, OAuthProvider, RedirectRefusal, Revocation, TokenRefusal,
     standard_redirect_error, standard_token_error,
 };
-pub use refresh::{RefreshGrant, RenewClientCredentials};
+pub use refresh::{RefreshGrant, RenewClientCredentials, RenewSamlBearer, SamlAssertions};
 pub use scope::{Scope, ScopeSet};
 pub use sign_in::{Begun, Prompt, SignIn, SignInRequest};
 pub use workflow::{ScopePlan, ScopeReport, Workflow};

@@ -225,6 +225,8 @@ pub enum GrantType {
     DeviceCode,
     /// A signed assertion of a service account.
     JwtBearer,
+    /// A SAML assertion about a person, made by the host's identity provider (RFC 7522).
+    SamlBearer,
 }
 
 /// A well-formed refusal of the token endpoint: a JSON answer with `error` and a status of 400, 401 or 403.
@@ -340,7 +342,10 @@ pub fn standard_token_error(refusal: &TokenRefusal<'_>) -> OAuthError {
             cause: match refusal.grant {
                 GrantType::AuthorizationCode => GrantEnd::CodeRejected,
                 GrantType::DeviceCode => GrantEnd::CodeRejected,
-                GrantType::RefreshToken | GrantType::ClientCredentials | GrantType::JwtBearer => {
+                GrantType::RefreshToken
+                | GrantType::ClientCredentials
+                | GrantType::JwtBearer
+                | GrantType::SamlBearer => {
                     GrantEnd::RevokedOrExpired
                 }
             },

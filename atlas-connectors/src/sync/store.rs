@@ -62,7 +62,7 @@ pub struct SyncCommit {
     /// Messages a sink is about to be given: inserted under generation 0 and without labels unless they are stored already, so that
     /// none can vanish unnoticed if the run is killed before the sink's answer is stored.
     pub announced: Vec<MessageRef>,
-    /// Messages to insert or to replace.
+    /// Messages to insert or to replace whole: what a new row does not hold is gone.
     pub upserts: Vec<StoredMessage>,
     /// New label sets; a message that is not stored is passed over. They do not mark the row: a change proves nothing about what
     /// happened before it, within a gap.
@@ -121,7 +121,8 @@ impl SyncCommit {
 #[async_trait]
 pub trait SyncStore: fmt::Debug + Send + Sync + 'static {
     /// Takes the lease if nobody else holds it or the holder's time is over. The same holder takes its own lease anew
-    /// with a higher fence, so that a dropped run does not lock itself out. Raises the stored epoch to the connection's.
+    /// with a higher fence, so that a dropped run does not lock itself out. Raises the stored epoch to the connection's; a holder
+    /// under an older one is no obstacle.
     ///
     /// # Errors
     /// `StorageFault::Locked` while somebody else holds it; `ErrorKind::Cancelled` if a newer epoch is stored;
@@ -208,7 +209,8 @@ pub trait SyncStore: fmt::Debug + Send + Sync + 'static {
     /// [`crate::error::StorageFault`].
     async fn set_paused(&self, key: &MailboxKey, paused: bool) -> Result<()>;
 
-    /// Erases messages, position and failures of a mailbox. The epoch and the pause stay.
+    /// Erases messages, position and failures of a mailbox, and ends the run under way: its next step must not write into the
+    /// emptied mailbox. The epoch and the pause stay.
     ///
     /// # Errors
     /// [`crate::error::StorageFault`].

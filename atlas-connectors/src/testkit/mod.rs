@@ -1,7 +1,10 @@
-//! For test harnesses: a clock that is moved by hand, behaviour suites, fault injection and crash points.
+//! For test harnesses: a clock that is moved by hand, behaviour suites, fault injection, crash points and, with the feature
+//! `mock-server`, the shell of mock servers.
 
 mod clock;
 mod crash;
+#[cfg(any(test, feature = "mock-server"))]
+pub mod server;
 pub mod suites;
 mod transport;
 

@@ -119,6 +119,10 @@ impl SyncStore for SqliteStore {
             };
             let mut messages = transaction
                 .prepare_cached("SELECT labels, generation FROM messages WHERE mailbox = ?1 AND message = ?2")?;
+            // Failures are rare: mostly there is none in the whole mailbox.
+            let any_fault: bool = transaction
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM message_faults WHERE mailbox = ?1)")?
+                .query_row([mailbox], |row| row.get(0))?;
             let mut faults = transaction.prepare_cached(
                 "SELECT message, thread, attempts, reason, first_at, last_at, quarantined FROM message_faults
                  WHERE mailbox = ?1 AND message = ?2",
@@ -130,7 +134,11 @@ impl SyncStore for SqliteStore {
                     })
                     .optional()?;
                 let (labels, generation) = stored.map_or((None, 0), |(labels, generation)| (Some(labels), generation));
-                let fault = faults.query_row(params![mailbox, id.as_str()], fault).optional()?;
+                let fault = if any_fault {
+                    faults.query_row(params![mailbox, id.as_str()], fault).optional()?
+                } else {
+                    None
+                };
                 Ok(KnownMessage {
                     labels,
                     generation,
@@ -431,38 +439,46 @@ fn upsert(
     if messages.is_empty() {
         return Ok(());
     }
-    let mut rows = transaction.prepare_cached(
+    // Nearly every message is new, and told apart by the insert itself.
+    let mut insert = transaction.prepare_cached(
         "INSERT INTO messages
              (mailbox, message, thread, received, labels, generation, subject, sender, subject_key, participants_key)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
-         ON CONFLICT DO UPDATE SET
-             thread = excluded.thread, received = excluded.received, labels = excluded.labels,
-             generation = excluded.generation, subject = excluded.subject, sender = excluded.sender,
-             subject_key = excluded.subject_key, participants_key = excluded.participants_key
-         RETURNING id",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
     )?;
-    let mut bodies = transaction.prepare_cached(
+    let mut replace = transaction.prepare_cached(
+        "UPDATE messages SET
+             thread = ?3, received = ?4, labels = ?5, generation = ?6, subject = ?7, sender = ?8, subject_key = ?9,
+             participants_key = ?10
+         WHERE mailbox = ?1 AND message = ?2 RETURNING id",
+    )?;
+    let mut insert_body = transaction.prepare_cached(
         "INSERT INTO message_bodies (id, sealed) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET sealed = excluded.sealed",
     )?;
+    let mut delete_body = transaction.prepare_cached("DELETE FROM message_bodies WHERE id = ?1")?;
     for message in messages {
         let headers = message.headers.as_ref();
-        let id: i64 = rows.query_row(
-            params![
-                mailbox,
-                message.message.id.as_str(),
-                message.message.thread.as_str(),
-                message.received,
-                labels_text(&message.labels),
-                generation,
-                headers.map(|headers| &headers.subject),
-                headers.map(|headers| &headers.from),
-                headers.map(|headers| &headers.subject_key),
-                headers.map(|headers| &headers.participants_key),
-            ],
-            |row| row.get(0),
-        )?;
+        let values = params![
+            mailbox,
+            message.message.id.as_str(),
+            message.message.thread.as_str(),
+            message.received,
+            labels_text(&message.labels),
+            generation,
+            headers.map(|headers| &headers.subject),
+            headers.map(|headers| &headers.from),
+            headers.map(|headers| &headers.subject_key),
+            headers.map(|headers| &headers.participants_key),
+        ];
+        let is_new = insert.execute(values)? > 0;
+        let id: i64 = if is_new {
+            transaction.last_insert_rowid()
+        } else {
+            replace.query_row(values, |row| row.get(0))?
+        };
         if let Some(sealed) = &message.sealed {
-            bodies.execute(params![id, sealed])?;
+            insert_body.execute(params![id, sealed])?;
+        } else if !is_new {
+            delete_body.execute([id])?;
         }
     }
     Ok(())

@@ -1,14 +1,12 @@
 //! The contract of [`CredentialStore`], sentence by sentence.
 
-use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{join, join_all, poll_immediate};
 
-use super::violation::{Case, Pace, Violation};
+use super::violation::{Case, Pace, Violation, yield_now};
 use crate::credential::{CredentialKey, CredentialStore, Fence, SealedCredential, Versioned};
 use crate::error::Result as AtlasResult;
 use crate::ids::{ConnectionId, Epoch, HolderId, TenantId, Version};
@@ -416,19 +414,6 @@ fn counting(number: usize) -> SealedCredential {
 fn count(value: &SealedCredential) -> usize {
     let digits = std::str::from_utf8(&value.envelope).unwrap_or_default();
     digits.parse().unwrap_or_default()
-}
-
-/// Lets the other side of a `join` run.
-async fn yield_now() {
-    let mut yielded = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 #[cfg(test)]

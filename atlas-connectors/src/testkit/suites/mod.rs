@@ -7,15 +7,20 @@ mod connection_store_tests;
 mod credential_leases;
 mod credential_store;
 mod flow_store;
+mod inbox_store;
 mod mailbox;
 #[cfg(test)]
 mod mailbox_tests;
 mod outbox_store;
+mod sync_leases;
+mod sync_store;
 mod violation;
 
 pub use connection_store::connection_store;
 pub use credential_store::credential_store;
 pub use flow_store::flow_store;
+pub use inbox_store::inbox_store;
 pub use mailbox::{MailboxPeer, PeerAbilities, PeerSearch, mailbox};
 pub use outbox_store::outbox_store;
+pub use sync_store::sync_store;
 pub use violation::{Pace, Violation};

@@ -1,6 +1,8 @@
 //! What every suite shares.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::clock::{Clock, SystemClock};
@@ -91,4 +93,17 @@ impl Case {
             )),
         }
     }
+}
+
+/// Lets the other side of a `join` run.
+pub(super) async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
