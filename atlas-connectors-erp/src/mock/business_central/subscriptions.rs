@@ -5,7 +5,7 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
 use atlas_connectors::testkit::server::{Request, random};
-use atlas_connectors::{Clock as _, Timestamp};
+use atlas_connectors::Timestamp;
 use serde_json::{Value, json};
 use url::Url;
 
