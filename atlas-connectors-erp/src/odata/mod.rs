@@ -3,6 +3,7 @@
 //! Everything here is pure: it builds addresses and bodies and reads answers. Sending is the connectors' part, through
 //! [`atlas_connectors::http::Client`].
 
+pub mod batch;
 mod error;
 mod messages;
 pub mod metadata;
