@@ -12,3 +12,8 @@ pub mod sap;
 
 #[cfg(feature = "sap")]
 pub use sap::Sap;
+#[cfg(feature = "business-central")]
+pub mod business_central;
+
+#[cfg(feature = "business-central")]
+pub use business_central::BusinessCentral;
