@@ -56,7 +56,9 @@ fn checked(operation: &'static str, entity: &Entity, name: &FieldName, value: &V
         return Err(refused("the field is computed and cannot be written"));
     }
     if field.create_only && !creates {
-        return Err(refused("the field can be given when the record is made, and not changed later"));
+        return Err(refused(
+            "the field can be given when the record is made, and not changed later",
+        ));
     }
     encode(field, value).map_err(refused)
 }
@@ -72,9 +74,10 @@ fn encode(field: &Field, value: &Value) -> Result<String, &'static str> {
         (FieldKind::Text, Value::Text(value) | Value::Enum(value)) => text(value),
         (FieldKind::Bool, Value::Bool(flag)) => Ok(flag.to_string()),
         (FieldKind::Integer, Value::Integer(number)) => Ok(number.to_string()),
-        (FieldKind::Integer, Value::Decimal(number)) => {
-            number.to_i64().map(|number| number.to_string()).ok_or("a whole number is expected")
-        }
+        (FieldKind::Integer, Value::Decimal(number)) => number
+            .to_i64()
+            .map(|number| number.to_string())
+            .ok_or("a whole number is expected"),
         (FieldKind::Decimal, Value::Integer(number)) => Ok(number.to_string()),
         // The digits as they are: no binary floating point on the way.
         (FieldKind::Decimal, Value::Decimal(number)) => Ok(number.to_string()),
@@ -92,7 +95,9 @@ fn encode(field: &Field, value: &Value) -> Result<String, &'static str> {
         (FieldKind::Enum, Value::Null) => listed(field, ""),
         (FieldKind::Enum, Value::Text(value) | Value::Enum(value)) => listed(field, value),
         (FieldKind::Binary | FieldKind::Stream, _) => Err("files are not written by this connector"),
-        (FieldKind::Relation | FieldKind::Relations, _) => Err("name the field that holds the key, or give lines as lines"),
+        (FieldKind::Relation | FieldKind::Relations, _) => {
+            Err("name the field that holds the key, or give lines as lines")
+        }
         (FieldKind::Integer | FieldKind::Decimal | FieldKind::Bool, Value::Null) => {
             Err("the service has no empty numbers and flags")
         }
@@ -138,12 +143,20 @@ mod tests {
         status.values = vec![EnumValue::new("", ""), EnumValue::new("In Review", "In Review")];
         let guid = "34F03EEE-2A32-F011-9A4A-7CED8D0EE6E7";
         for (field, value, json) in [
-            (of(FieldKind::Decimal), Value::Decimal(many), "12345678901234567890.12345678"),
+            (
+                of(FieldKind::Decimal),
+                Value::Decimal(many),
+                "12345678901234567890.12345678",
+            ),
             (of(FieldKind::Decimal), Value::from(3), "3"),
             (of(FieldKind::Text), Value::from("a\"b"), "\"a\\\"b\""),
             (of(FieldKind::Text), Value::Null, "\"\""),
             (of(FieldKind::Date), Value::Null, "\"0001-01-01\""),
-            (of(FieldKind::Guid), Value::Null, "\"00000000-0000-0000-0000-000000000000\""),
+            (
+                of(FieldKind::Guid),
+                Value::Null,
+                "\"00000000-0000-0000-0000-000000000000\"",
+            ),
             (
                 of(FieldKind::Guid),
                 Value::Relation(Relation::to(guid)),

@@ -7,12 +7,15 @@ use std::collections::HashMap;
 
 use atlas_connectors::Timestamp;
 use atlas_connectors::erp::{
-    ActionSpec, Catalog, Entity, EntityKind, EntityName, EnumValue, Field, FieldKind, Service, ServiceState, Support, Verbs,
+    ActionSpec, Catalog, Entity, EntityKind, EntityName, EnumValue, Field, FieldKind, Service, ServiceState, Support,
+    Verbs,
 };
 use serde::Deserialize;
 
 use super::member;
-use crate::odata::metadata::{Edm, EntitySet, Navigation, Operation, OperationKind, Property, Schema, StructuredType, TypeRef};
+use crate::odata::metadata::{
+    Edm, EntitySet, Navigation, Operation, OperationKind, Property, Schema, StructuredType, TypeRef,
+};
 
 /// The field that tells when a record was last changed; entities without it cannot be read by change.
 pub(super) const CHANGED_AT: &str = "lastModifiedDateTime";
@@ -127,7 +130,15 @@ pub(super) fn build(schema: &Schema, route: &str, routes: &[String], captions: &
     catalog.entities = schema
         .entity_sets
         .iter()
-        .filter_map(|set| Some(entity(schema, set, schema.entity_type(&set.entity_type)?, route, captions)))
+        .filter_map(|set| {
+            Some(entity(
+                schema,
+                set,
+                schema.entity_type(&set.entity_type)?,
+                route,
+                captions,
+            ))
+        })
         .collect();
     catalog
 }
@@ -171,15 +182,22 @@ fn entity(schema: &Schema, set: &EntitySet, ty: &StructuredType, route: &str, ca
         let first = operation.parameters.first();
         operation.bound
             && operation.kind == OperationKind::Action
-            && first.and_then(|parameter| parameter.ty.named()).is_some_and(|name| **name == *ty.name)
+            && first
+                .and_then(|parameter| parameter.ty.named())
+                .is_some_and(|name| **name == *ty.name)
     };
     for operation in schema.operations.iter().filter(bound_here) {
         let mut action = ActionSpec::new(operation.name.to_string());
-        action.parameters = operation.parameters.iter().skip(1).map(|parameter| {
-            let mut field = Field::new(parameter.name.to_string(), field_kind(schema, &parameter.ty));
-            field.required = !parameter.optional && !parameter.nullable;
-            field
-        }).collect();
+        action.parameters = operation
+            .parameters
+            .iter()
+            .skip(1)
+            .map(|parameter| {
+                let mut field = Field::new(parameter.name.to_string(), field_kind(schema, &parameter.ty));
+                field.required = !parameter.optional && !parameter.nullable;
+                field
+            })
+            .collect();
         action.returns = operation.returns.as_ref().map(|ty| field_kind(schema, ty));
         entity.actions.push(action);
     }
@@ -193,7 +211,12 @@ fn kind(schema: &Schema, set: &EntitySet, ty: &StructuredType, named: bool) -> E
     };
     if is_line(ty) {
         EntityKind::Line
-    } else if ty.navigations.iter().find(lines).is_some_and(|_| &*set.name != "companies") {
+    } else if ty
+        .navigations
+        .iter()
+        .find(lines)
+        .is_some_and(|_| &*set.name != "companies")
+    {
         EntityKind::Document
     } else if named {
         EntityKind::Master
