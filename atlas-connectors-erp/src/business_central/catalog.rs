@@ -7,20 +7,14 @@ use std::collections::HashMap;
 
 use atlas_connectors::Timestamp;
 use atlas_connectors::erp::{
-    ActionSpec, Catalog, Entity, EntityKind, EntityName, EnumValue, Field, FieldKind, Service, ServiceState, Support,
-    Verbs,
+    Catalog, Entity, EntityKind, EntityName, EnumValue, Field, FieldKind, Service, ServiceState,
 };
 use serde::Deserialize;
 
 use super::member;
-use crate::odata::metadata::{
-    Edm, EntitySet, Navigation, Operation, OperationKind, Property, Schema, StructuredType, TypeRef,
-};
+use crate::odata::metadata::{Schema, StructuredType};
+use crate::odata::{CatalogSettings, EntityModel, Model, Wire};
 
-/// The field that tells when a record was last changed; entities without it cannot be read by change.
-pub(super) const CHANGED_AT: &str = "lastModifiedDateTime";
-/// The same on the few pages that expose the system's own.
-const SYSTEM_CHANGED_AT: &str = "systemModifiedAt";
 /// Captions are asked for in the language of every call, US English.
 const LANGUAGE: (&str, i32) = ("en-US", 1033);
 
@@ -112,8 +106,22 @@ pub(super) fn read_routes(body: &[u8]) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// The catalog of one API.
-pub(super) fn build(schema: &Schema, route: &str, routes: &[String], captions: &Captions, now: Timestamp) -> Catalog {
+/// The model of an API: entities as the wire has them, members of enums by their name there.
+pub(super) fn model(schema: &Schema, route: &str) -> Model {
+    let mut settings = CatalogSettings::business_central().with_member_label(member::decode);
+    settings.service = Some(route.to_owned());
+    Model::new(schema, &settings)
+}
+
+/// The catalog of one API: members of enums as people read them.
+pub(super) fn build(
+    schema: &Schema,
+    model: &Model,
+    route: &str,
+    routes: &[String],
+    captions: &Captions,
+    now: Timestamp,
+) -> Catalog {
     let mut catalog = Catalog::new(super::PROVIDER, now);
     catalog.language = Some(LANGUAGE.0.to_owned());
     let mut services: Vec<&str> = routes.iter().map(String::as_str).collect();
@@ -127,98 +135,68 @@ pub(super) fn build(schema: &Schema, route: &str, routes: &[String], captions: &
             state: ServiceState::Active,
         })
         .collect();
-    catalog.entities = schema
-        .entity_sets
-        .iter()
-        .filter_map(|set| {
-            Some(entity(
-                schema,
-                set,
-                schema.entity_type(&set.entity_type)?,
-                route,
-                captions,
-            ))
+    catalog.entities = model
+        .entities()
+        .map(|known| {
+            let mut entity = known.clone();
+            if let Ok(model) = model.entity(super::operation::METADATA, entity.name.as_str()) {
+                finish(&mut entity, model, schema, captions);
+            }
+            entity
         })
         .collect();
     catalog
 }
 
-fn entity(schema: &Schema, set: &EntitySet, ty: &StructuredType, route: &str, captions: &Captions) -> Entity {
-    let key = ty.key.iter().map(|name| name.to_string());
-    let mut entity = Entity::new(set.name.to_string(), key);
-    if let Some(label) = captions.sets.get(&*set.name) {
+/// Adds what the metadata does not say in so many words.
+fn finish(entity: &mut Entity, model: &EntityModel, schema: &Schema, captions: &Captions) {
+    let set = entity.name.as_str().to_owned();
+    if let Some(label) = captions.sets.get(&set) {
         entity.label.clone_from(label);
     }
-    entity.service = Some(route.to_owned());
-    let restrictions = &set.restrictions;
-    let allowed = |restriction: Option<bool>| restriction != Some(false);
-    entity.verbs = Verbs {
-        read: allowed(restrictions.readable),
-        create: allowed(restrictions.insertable),
-        update: allowed(restrictions.updatable),
-        delete: allowed(restrictions.deletable),
-    };
-    entity.etag = true;
-    let has = |name: &str| ty.properties.iter().any(|property| &*property.name == name);
-    entity.changed_at = [CHANGED_AT, SYSTEM_CHANGED_AT]
-        .into_iter()
-        .find(|name| has(name))
-        .map(Into::into);
-    entity.support = Support {
-        paging: true,
-        counting: allowed(restrictions.countable),
-        filtering: allowed(restrictions.filterable),
-        ordering: allowed(restrictions.sortable),
-        change_tracking: entity.changed_at.is_some(),
-    };
-    entity.kind = kind(schema, set, ty, has("number") && has("displayName"));
-    for property in &ty.properties {
-        entity.fields.push(field(schema, set, ty, property, captions));
+    let ty = schema.entity_type(model.type_name());
+    entity.kind = ty.map_or(EntityKind::Other, |ty| kind(schema, &set, ty, entity));
+    let names: Vec<String> = entity.fields.iter().map(|field| field.name.as_str().to_owned()).collect();
+    let stamp = entity.changed_at.clone();
+    let key = entity.key.clone();
+    for field in &mut entity.fields {
+        let own = (set.clone(), field.name.as_str().to_owned());
+        if let Some(label) = captions.fields.get(&own) {
+            field.label.clone_from(label);
+        }
+        let is_key = key.contains(&field.name);
+        if stamp.as_ref() == Some(&field.name) || field.kind == FieldKind::Stream {
+            field.read_only = true;
+        }
+        // A record's id may be chosen when it is made, and never changes.
+        field.create_only |= is_key;
+        // `customerNumber` never is null and yet need not be given where `customerId` is.
+        let other_way = field.name.as_str().strip_suffix("Number").map(|stem| format!("{stem}Id"));
+        let other_way = other_way.is_some_and(|id| names.contains(&id));
+        field.required |= !field.nullable && !is_key && !field.read_only && !other_way && is_plain(field);
+        for value in &mut field.values {
+            let label = captions.members.get(&(set.clone(), value.value.clone())).cloned();
+            let text = member::decode(&value.value);
+            *value = EnumValue::new(text.clone(), label.unwrap_or(text));
+        }
+        field.relation = field.relation.take().or_else(|| points_to(schema, ty?, field.name.as_str()));
     }
-    for navigation in &ty.navigations {
-        entity.fields.push(relation(schema, navigation));
-    }
-    let bound_here = |operation: &&Operation| {
-        let first = operation.parameters.first();
-        operation.bound
-            && operation.kind == OperationKind::Action
-            && first
-                .and_then(|parameter| parameter.ty.named())
-                .is_some_and(|name| **name == *ty.name)
-    };
-    for operation in schema.operations.iter().filter(bound_here) {
-        let mut action = ActionSpec::new(operation.name.to_string());
-        action.parameters = operation
-            .parameters
-            .iter()
-            .skip(1)
-            .map(|parameter| {
-                let mut field = Field::new(parameter.name.to_string(), field_kind(schema, &parameter.ty));
-                field.required = !parameter.optional && !parameter.nullable;
-                field
-            })
-            .collect();
-        action.returns = operation.returns.as_ref().map(|ty| field_kind(schema, ty));
-        entity.actions.push(action);
-    }
-    entity
 }
 
-fn kind(schema: &Schema, set: &EntitySet, ty: &StructuredType, named: bool) -> EntityKind {
-    let lines = |navigation: &&Navigation| {
+fn is_plain(field: &Field) -> bool {
+    !matches!(field.kind, FieldKind::Relation | FieldKind::Relations | FieldKind::Other)
+}
+
+fn kind(schema: &Schema, set: &str, ty: &StructuredType, entity: &Entity) -> EntityKind {
+    let has_lines = ty.navigations.iter().any(|navigation| {
         let target = schema.entity_type(&navigation.target);
-        navigation.many && target.is_some_and(|target| is_line(target))
-    };
+        navigation.many && target.is_some_and(is_line)
+    });
     if is_line(ty) {
         EntityKind::Line
-    } else if ty
-        .navigations
-        .iter()
-        .find(lines)
-        .is_some_and(|_| &*set.name != "companies")
-    {
+    } else if has_lines && set != "companies" {
         EntityKind::Document
-    } else if named {
+    } else if entity.field("number").is_some() && entity.field("displayName").is_some() {
         EntityKind::Master
     } else {
         EntityKind::Other
@@ -231,98 +209,28 @@ fn is_line(ty: &StructuredType) -> bool {
     has("documentId") && has("sequence")
 }
 
-fn field(schema: &Schema, set: &EntitySet, ty: &StructuredType, property: &Property, captions: &Captions) -> Field {
-    let mut field = Field::new(property.name.to_string(), field_kind(schema, &property.ty));
-    let own = |name: &str| (set.name.to_string(), name.to_owned());
-    if let Some(label) = captions.fields.get(&own(&property.name)) {
-        field.label.clone_from(label);
-    }
-    let is_key = ty.key.iter().any(|key| **key == *property.name);
-    let stamp = matches!(&*property.name, CHANGED_AT | SYSTEM_CHANGED_AT);
-    let stream = field.kind == FieldKind::Stream;
-    field.length = property.max_length;
-    field.precision = property.precision;
-    field.scale = property.scale;
-    field.nullable = property.nullable;
-    field.read_only = property.computed || stamp || stream;
-    // A record's id may be chosen on create and never changes.
-    field.create_only = is_key || property.immutable;
-    field.filterable = property.filterable && !stream;
-    field.sortable = property.sortable && !stream;
-    // `customerNumber` never is null and yet need not be given where `customerId` is.
-    let other_way = property.name.strip_suffix("Number").is_some_and(|stem| {
-        let id = format!("{stem}Id");
-        ty.properties.iter().any(|other| *other.name == *id)
-    });
-    field.required = !property.nullable && !is_key && !other_way && !field.read_only;
-    if let Some(named) = property.ty.named()
-        && let Some(of) = schema.enum_type(named)
-    {
-        field.values = of
-            .members
-            .iter()
-            .map(|one| {
-                let value = member::decode(&one.name);
-                let label = captions.members.get(&own(&one.name)).cloned();
-                EnumValue::new(value.clone(), label.unwrap_or(value))
-            })
-            .collect();
-    }
-    // `customerId` points where `customer` leads.
-    field.relation = ty
-        .navigations
-        .iter()
-        .filter(|navigation| !navigation.many)
-        .find(|navigation| {
-            matches!(navigation.constraints.as_slice(), [(mine, theirs)] if **mine == *property.name && &**theirs == "id")
-        })
-        .and_then(|navigation| set_of(schema, &navigation.target));
-    field
-}
-
-fn relation(schema: &Schema, navigation: &Navigation) -> Field {
-    let kind = if navigation.many {
-        FieldKind::Relations
-    } else {
-        FieldKind::Relation
-    };
-    let mut field = Field::new(navigation.name.to_string(), kind);
-    field.relation = set_of(schema, &navigation.target);
-    field.filterable = false;
-    field.sortable = false;
-    // Lines come with their new document; afterwards each is written on its own.
-    field.create_only = navigation.many;
-    field.read_only = !navigation.many;
-    field
-}
-
-/// The set whose records are of this type.
-pub(super) fn set_of(schema: &Schema, ty: &str) -> Option<EntityName> {
-    let set = schema.entity_sets.iter().find(|set| *set.entity_type == *ty)?;
+/// `customerId` points where `customer` leads.
+fn points_to(schema: &Schema, ty: &StructuredType, field: &str) -> Option<EntityName> {
+    let single = ty.navigations.iter().filter(|navigation| !navigation.many);
+    let navigation = single.into_iter().find(|navigation| {
+        matches!(navigation.constraints.as_slice(), [(mine, theirs)] if &**mine == field && &**theirs == "id")
+    })?;
+    let set = schema.entity_sets.iter().find(|set| set.entity_type == navigation.target)?;
     Some(EntityName::new(set.name.to_string()))
 }
 
-fn field_kind(schema: &Schema, ty: &TypeRef) -> FieldKind {
-    if ty.is_list() {
-        return FieldKind::Other;
-    }
-    if let Some(named) = ty.named() {
-        return match schema.enum_type(named) {
-            Some(_) => FieldKind::Enum,
-            None => FieldKind::Other,
-        };
-    }
-    match ty.edm() {
-        Some(Edm::Boolean) => FieldKind::Bool,
-        Some(Edm::Byte | Edm::SByte | Edm::Int16 | Edm::Int32 | Edm::Int64) => FieldKind::Integer,
-        Some(Edm::Decimal | Edm::Double | Edm::Single) => FieldKind::Decimal,
-        Some(Edm::String) => FieldKind::Text,
-        Some(Edm::Date) => FieldKind::Date,
-        Some(Edm::DateTime | Edm::DateTimeOffset) => FieldKind::Instant,
-        Some(Edm::TimeOfDay | Edm::Time) => FieldKind::Time,
-        Some(Edm::Guid) => FieldKind::Guid,
-        Some(Edm::Binary) => FieldKind::Binary,
-        Some(Edm::Stream) => FieldKind::Stream,
-        _ => FieldKind::Other,
-    }
+/// The document whose lines an entity holds: its set, and the relation that leads to the lines.
+pub(super) fn document_of(model: &Model, lines: &EntityModel) -> Option<(EntityName, String)> {
+    lines.field("documentId")?;
+    lines.field("sequence")?;
+    model.entities().find_map(|header| {
+        if header.name.as_str() == "companies" {
+            return None;
+        }
+        let model = model.entity(super::operation::READ, header.name.as_str()).ok()?;
+        let (relation, _) = model.fields().find(|(_, wire)| {
+            matches!(wire, Wire::Navigation { ty, many: true, .. } if &**ty == lines.type_name())
+        })?;
+        Some((header.name.clone(), relation.name.as_str().to_owned()))
+    })
 }
