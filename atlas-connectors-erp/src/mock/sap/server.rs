@@ -121,7 +121,7 @@ impl Builder {
     /// # Errors
     /// When no port on loopback can be had.
     pub async fn start(self) -> io::Result<Sap> {
-        let listener = Listener::bind().await?;
+        let listener = Listener::bind(0)?;
         let base = listener.uri();
         let user = |may_read, may_write| User {
             password: PASSWORD.to_owned(),
