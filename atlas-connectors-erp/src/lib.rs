@@ -15,5 +15,7 @@ pub mod business_central;
 pub mod odata;
 #[cfg(feature = "odoo")]
 pub mod odoo;
+#[cfg(feature = "odata")]
+pub mod rows;
 #[cfg(feature = "sap")]
 pub mod sap;
