@@ -11,6 +11,8 @@
 
 #[cfg(feature = "business-central")]
 pub mod business_central;
+#[cfg(feature = "testkit")]
+pub mod mock;
 #[cfg(feature = "odata")]
 pub mod odata;
 #[cfg(feature = "odoo")]

@@ -25,6 +25,7 @@ mod value;
 mod write;
 mod written;
 
+pub use crate::error::{RejectedField, Rejection};
 pub use cache::CatalogCache;
 pub use catalog::{
     ActionSpec, Catalog, CatalogScope, Entity, EntityKind, EnumValue, Field, FieldKind, Fingerprint, Service,
@@ -51,4 +52,4 @@ pub use record::{Columns, Etag, PlainRecord, Record};
 pub use report::{Capability, ProbeOutcome, Probed, Probes, TestReport};
 pub use value::{RecordKey, Relation, Value};
 pub use write::{ActionCall, Base, Batch, Create, Delete, FieldChange, Lines, NaturalKey, Update, Write};
-pub use written::{Adjusted, PartOutcome, RejectedField, Rejection, WriteRejected, Written};
+pub use written::{Adjusted, PartOutcome, WriteRejected, Written};

@@ -257,10 +257,14 @@ async fn every_renewal_for_a_person_with_an_assertion_sends_a_new_one_encoded() 
     let grant = world.app.saml_bearer(&assertion, &scopes).await.unwrap();
     let sent = world.server.last("/token");
     assert_eq!(sent["grant_type"], "urn:ietf:params:oauth:grant-type:saml2-bearer");
-    let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(&sent["assertion"]).unwrap();
+    let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(&sent["assertion"])
+        .unwrap();
     assert_eq!(decoded, b"<saml2:Assertion ID=\"first\"/>");
 
-    let refresher = world.app.saml_bearer_refresher(std::sync::Arc::new(Assertions::default()), scopes);
+    let refresher = world
+        .app
+        .saml_bearer_refresher(std::sync::Arc::new(Assertions::default()), scopes);
     assert!(!refresher.needs_refresh_token());
     let first = refresher.refresh(&grant).await.unwrap();
     let one = world.server.last("/token")["assertion"].clone();
@@ -269,7 +273,10 @@ async fn every_renewal_for_a_person_with_an_assertion_sends_a_new_one_encoded() 
     assert_ne!(first.access_token.expose_secret(), second.access_token.expose_secret());
 
     world.server.refuse_tokens(400, r#"{"error":"invalid_grant"}"#);
-    assert_eq!(refresher.refresh(&grant).await.unwrap_err().code(), "oauth.invalid_grant.revoked");
+    assert_eq!(
+        refresher.refresh(&grant).await.unwrap_err().code(),
+        "oauth.invalid_grant.revoked"
+    );
 }
 
 #[test]
