@@ -11,7 +11,7 @@ use super::connector::Inner;
 use super::described::Described;
 use super::service::Read;
 use super::{catalog, operation, translate};
-use crate::odata::{Dialect, EntityModel, ODataQuery, key_predicate};
+use crate::odata::{Dialect, EntityModel, ODataQuery, PageLimits, key_predicate, read_page};
 
 /// The field by which lines name their document.
 const DOCUMENT: &str = "documentId";
@@ -231,10 +231,10 @@ impl Inner {
                 return Err(error);
             }
         };
-        let page = crate::odata::read_page(operation, &compiled.query.rows, &answer.body)
+        let page = read_page(operation, &compiled.query.rows, &answer.body, PageLimits::default())
             .map_err(|error| error.with_provider(super::provider()))?;
         let records = compiled.query.keep(page.records)?;
-        let next = page.next_link;
+        let next = page.next;
         if let (Some(next), Some(link)) = (&next, link)
             && next == link
         {

@@ -3,6 +3,7 @@
 use atlas_connectors::erp::{Field, FieldKind, Filter, Record, Value};
 
 use super::member;
+use super::unset::is_unset;
 use crate::odata::EntityModel;
 
 /// A condition with values as the wire has them.
@@ -53,6 +54,32 @@ fn outbound(field: &Field, value: &Value) -> Value {
             let name = if known(text) || !known(&encoded) { text.clone() } else { encoded };
             Value::Text(name)
         }
+        _ => value.clone(),
+    }
+}
+
+/// A value of a field as the wire has it.
+pub(super) fn value(model: &EntityModel, field: &str, value: &Value) -> Value {
+    match model.field(field) {
+        Some((known, _)) => outbound(known, value),
+        None => value.clone(),
+    }
+}
+
+/// A value in the one form in which two of the same field can be compared: no references, no unset text, GUIDs in lower case.
+pub(super) fn normal(model: &EntityModel, field: &str, value: &Value) -> Value {
+    let Some((known, _)) = model.field(field) else {
+        return value.clone();
+    };
+    match (known.kind, value) {
+        (FieldKind::Text, Value::Null) => Value::Text(String::new()),
+        (FieldKind::Enum, Value::Null) => Value::Enum(String::new()),
+        (FieldKind::Enum, Value::Text(text) | Value::Enum(text)) => Value::Enum(member::decode(text)),
+        (FieldKind::Guid, _) => match outbound(known, value) {
+            Value::Text(guid) if is_unset(&guid) => Value::Null,
+            Value::Text(guid) => Value::Text(guid.to_ascii_lowercase()),
+            other => other,
+        },
         _ => value.clone(),
     }
 }
