@@ -26,8 +26,16 @@ use support::ask;
 
 /// Case, difference, reason.
 const INTENDED: &[(&str, &str, &str)] = &[
-    ("peer-unauthorised", "status 200 → 401", "the emulator behind the peer accepts any token"),
-    ("peer-throttled", "header retry-after: only recorded", "it is documented for 502 and 503 only"),
+    (
+        "peer-unauthorised",
+        "status 200 → 401",
+        "the emulator behind the peer accepts any token",
+    ),
+    (
+        "peer-throttled",
+        "header retry-after: only recorded",
+        "it is documented for 502 and 503 only",
+    ),
 ];
 
 /// What each error is, by `business-central.md`, section 6. `peer-…` are recorded, the others known of the real service.
@@ -40,8 +48,16 @@ const ERRORS: &[(&str, &str, &str)] = &[
     ("error-400-missing-if-match", "business_central.update", "rejected"),
     ("error-400-string-length", "business_central.create", "rejected"),
     ("error-400-systemid-change", "business_central.create", "rejected"),
-    ("error-401-not-authorised", "business_central.companies", "oauth.insufficient_privileges"),
-    ("error-401-rejected", "business_central.companies", "oauth.insufficient_privileges"),
+    (
+        "error-401-not-authorised",
+        "business_central.companies",
+        "oauth.insufficient_privileges",
+    ),
+    (
+        "error-401-rejected",
+        "business_central.companies",
+        "oauth.insufficient_privileges",
+    ),
     ("error-404-company", "business_central.read", "invalid"),
     ("error-404-query-syntax", "business_central.read", "service_missing"),
     ("error-404-record", "business_central.get", "not_found"),
@@ -60,12 +76,19 @@ const ERRORS: &[(&str, &str, &str)] = &[
     ("peer-patch-stale", "business_central.update", "conflict"),
     ("peer-patch-without-if-match", "business_central.update", "rejected"),
     ("peer-throttled", "business_central.companies", "throttled.request"),
-    ("peer-wrong-tenant", "business_central.companies", "oauth.insufficient_privileges"),
+    (
+        "peer-wrong-tenant",
+        "business_central.companies",
+        "oauth.insufficient_privileges",
+    ),
 ];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let recorded = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/business_central/recorded"), "peer-");
+    let recorded = files(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/business_central/recorded"),
+        "peer-",
+    );
     assert!(!recorded.is_empty(), "tests/business_central/recorded is empty");
     let shared = shared().map(|folder| files(&folder.join("fixtures/bc"), "error-"));
     let mut trials = Vec::new();
@@ -88,21 +111,40 @@ fn main() -> ExitCode {
             classified(&read(&file), operation, expected)
         });
         trials.push(match absent {
-            true => trial.with_kind("shared folder absent, see ATLAS_SHARED").with_ignored_flag(true),
+            true => trial
+                .with_kind("shared folder absent, see ATLAS_SHARED")
+                .with_ignored_flag(true),
             false => trial,
         });
     }
-    let all: BTreeSet<String> = recorded.keys().chain(shared.iter().flat_map(BTreeMap::keys)).cloned().collect();
-    let paths: Vec<PathBuf> = recorded.values().chain(shared.iter().flat_map(BTreeMap::values)).cloned().collect();
+    let all: BTreeSet<String> = recorded
+        .keys()
+        .chain(shared.iter().flat_map(BTreeMap::keys))
+        .cloned()
+        .collect();
+    let paths: Vec<PathBuf> = recorded
+        .values()
+        .chain(shared.iter().flat_map(BTreeMap::values))
+        .cloned()
+        .collect();
     trials.push(Trial::test("no_error_is_left_out", move || {
-        let failing = paths.iter().filter(|path| read(path)["response"]["status"].as_u64().is_some_and(|status| status >= 400));
+        let failing = paths.iter().filter(|path| {
+            read(path)["response"]["status"]
+                .as_u64()
+                .is_some_and(|status| status >= 400)
+        });
         let failing: BTreeSet<String> = failing.map(|path| stem(path)).collect();
         let ours: BTreeSet<String> = ERRORS.iter().map(|(name, ..)| (*name).to_owned()).collect();
         let left: Vec<_> = failing.difference(&ours).collect();
-        let odd: Vec<_> = ours.iter().filter(|name| name.starts_with("peer-") && !all.contains(*name)).collect();
+        let odd: Vec<_> = ours
+            .iter()
+            .filter(|name| name.starts_with("peer-") && !all.contains(*name))
+            .collect();
         match (left.as_slice(), odd.as_slice()) {
             ([], []) => Ok(()),
-            (left, odd) => Err(Failed::from(format!("without an expectation: {left:?}, without a file: {odd:?}"))),
+            (left, odd) => Err(Failed::from(format!(
+                "without an expectation: {left:?}, without a file: {odd:?}"
+            ))),
         }
     }));
     libtest_mimic::run(&arguments, trials).exit_code()
@@ -120,7 +162,12 @@ fn classified(case: &Value, operation: &'static str, expected: &str) -> Result<(
     if error.code() != expected {
         return Err(format!("{} instead of {expected}", error.code()).into());
     }
-    if shown.contains(text) || error.messages().iter().any(|one| one.text.reveal().contains("CorrelationId")) {
+    if shown.contains(text)
+        || error
+            .messages()
+            .iter()
+            .any(|one| one.text.reveal().contains("CorrelationId"))
+    {
         return Err("the text is in a log, or the correlation id is in the text".into());
     }
     Ok(())
@@ -140,7 +187,12 @@ async fn replay(name: &str, case: &Value) -> BTreeSet<String> {
     let order = service.ids(COMPANY, "salesOrders")[0].clone();
     let at = format!("{base}/companies({COMPANY})/salesOrders({order})");
     if name == "peer-find-by-external-number" {
-        assert!(service.edit(COMPANY, "salesOrders", &order, r#"{"externalDocumentNumber":"ATLAS-0001b"}"#));
+        assert!(service.edit(
+            COMPANY,
+            "salesOrders",
+            &order,
+            r#"{"externalDocumentNumber":"ATLAS-0001b"}"#
+        ));
     }
     if matches!(name, "peer-get-after-posting" | "peer-invoice-of-order") {
         let url = format!("{at}/Microsoft.NAV.shipAndInvoice");
@@ -151,14 +203,20 @@ async fn replay(name: &str, case: &Value) -> BTreeSet<String> {
         assert!(service.edit(COMPANY, "vendors", &vendor, r#"{"city":"Berlin"}"#));
     }
     if name == "peer-throttled" {
-        service.faults().next("companies.list", BusinessCentral::refusal(&ApiError::throttled()));
+        service
+            .faults()
+            .next("companies.list", BusinessCentral::refusal(&ApiError::throttled()));
     }
     if name == "peer-environments" {
         let answer = ask("GET", &format!("{}/environments/v1.2", service.uri()), FULL, &[], "").await;
         return compare(&case["response"], &answer);
     }
     let request = &case["request"];
-    let url = request["url"].as_str().unwrap().replace("{base}", &base).replace(ORDER, &order);
+    let url = request["url"]
+        .as_str()
+        .unwrap()
+        .replace("{base}", &base)
+        .replace(ORDER, &order);
     let mut headers: Vec<(String, String)> = Vec::new();
     let mut token = FULL.to_owned();
     for (name, value) in request["headers"].as_object().unwrap() {
@@ -191,7 +249,15 @@ fn compare(recorded: &Value, answer: &support::Answered) -> BTreeSet<String> {
         return out;
     }
     if let Some(headers) = recorded["headers"].as_object() {
-        for name in ["content-type", "odata-version", "etag", "location", "retry-after", "ms-correlation-x", "request-id"] {
+        for name in [
+            "content-type",
+            "odata-version",
+            "etag",
+            "location",
+            "retry-after",
+            "ms-correlation-x",
+            "request-id",
+        ] {
             match (headers.get(name), answer.header(name)) {
                 (Some(_), None) => out.insert(format!("header {name}: only recorded")),
                 (None, Some(_)) => out.insert(format!("header {name}: only in the mock")),
@@ -231,7 +297,10 @@ fn shapes(theirs: &Value, ours: &Value, at: &str, out: &mut BTreeSet<String>) {
             for (at_index, (theirs, ours)) in theirs.iter().zip(ours).enumerate() {
                 shapes(theirs, ours, &format!("{at}[{at_index}]"), out);
                 if theirs["status"] != ours["status"] {
-                    out.insert(format!("{at}[{at_index}]: status {} → {}", theirs["status"], ours["status"]));
+                    out.insert(format!(
+                        "{at}[{at_index}]: status {} → {}",
+                        theirs["status"], ours["status"]
+                    ));
                 }
             }
         }
@@ -265,7 +334,10 @@ fn shapes(theirs: &Value, ours: &Value, at: &str, out: &mut BTreeSet<String>) {
 
 fn judge(name: &str, mut found: BTreeSet<String>) -> Result<(), Failed> {
     let intended = INTENDED.iter().filter(|(case, ..)| *case == name);
-    let gone: Vec<&str> = intended.filter(|(_, what, _)| !found.remove(*what)).map(|(_, what, _)| *what).collect();
+    let gone: Vec<&str> = intended
+        .filter(|(_, what, _)| !found.remove(*what))
+        .map(|(_, what, _)| *what)
+        .collect();
     if found.is_empty() && gone.is_empty() {
         return Ok(());
     }
@@ -289,7 +361,9 @@ fn files(folder: &Path, prefix: &str) -> BTreeMap<String, PathBuf> {
 }
 
 fn stem(path: &Path) -> String {
-    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+    path.file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 fn read(file: &Path) -> Value {
@@ -297,6 +371,9 @@ fn read(file: &Path) -> Value {
 }
 
 fn block_on<F: Future>(future: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(future)
 }

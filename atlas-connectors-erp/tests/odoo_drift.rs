@@ -38,7 +38,9 @@ fn main() -> ExitCode {
         if ABSENT.iter().any(|(pattern, _)| fits(pattern, &name)) {
             continue;
         }
-        trials.push(Trial::test(name.clone(), move || judge(&name, &block_on(replay(&name, &case)))));
+        trials.push(Trial::test(name.clone(), move || {
+            judge(&name, &block_on(replay(&name, &case)))
+        }));
     }
     libtest_mimic::run(&arguments, trials).exit_code()
 }
@@ -61,7 +63,11 @@ fn judge(name: &str, found: &BTreeSet<String>) -> Result<(), Failed> {
 }
 
 async fn replay(name: &str, case: &Json) -> BTreeSet<String> {
-    let version = if name.starts_with("18.0/") { Version::V18 } else { Version::V19 };
+    let version = if name.starts_with("18.0/") {
+        Version::V18
+    } else {
+        Version::V19
+    };
     let mut builder = Odoo::builder().version(version);
     if !name.contains("/monodb_") {
         builder = builder.database("other");
@@ -72,7 +78,9 @@ async fn replay(name: &str, case: &Json) -> BTreeSet<String> {
     let text = |of: &Json, member: &str| of.member(member).and_then(Json::as_text).unwrap_or_default().to_owned();
     let path = known::translate(&text(request, "path"), version);
     let url = format!("{}{path}", odoo.url().as_str().trim_end_matches('/'));
-    let mut sent = http::Request::builder().method(text(request, "method").as_str()).uri(url);
+    let mut sent = http::Request::builder()
+        .method(text(request, "method").as_str())
+        .uri(url);
     for (header, value) in request.member("headers").and_then(Json::as_object).unwrap_or_default() {
         let skipped = ["host", "content-length", "connection", "accept-encoding", "cookie"];
         if !skipped.contains(&header.to_ascii_lowercase().as_str()) {
@@ -119,7 +127,9 @@ fn compare(recorded: &Json, answer: &Answered) -> BTreeSet<String> {
     }
     let kind = |text: &str| text.split(';').next().unwrap_or_default().trim().to_owned();
     let headers = recorded.member("headers").and_then(Json::as_object).unwrap();
-    let theirs = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let theirs = headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
     let theirs = theirs.map_or(String::new(), |(_, value)| kind(value.as_text().unwrap()));
     if theirs != kind(&answer.content_type) {
         found.insert(format!("content type {theirs} → {}", kind(&answer.content_type)));
@@ -166,7 +176,10 @@ fn shape(at: &str, theirs: &Json, ours: &Json, found: &mut BTreeSet<String>) {
                     }
                 }
             }
-            for (key, _) in ours.iter().filter(|(key, _)| !theirs.iter().any(|(name, _)| name == key)) {
+            for (key, _) in ours
+                .iter()
+                .filter(|(key, _)| !theirs.iter().any(|(name, _)| name == key))
+            {
                 found.insert(format!("{at}.{key} is new"));
             }
         }

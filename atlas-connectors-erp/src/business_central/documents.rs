@@ -4,7 +4,9 @@
 //! has no number of the partner's own in API v2.0, so it is found again by the id that this connector chooses; and an
 //! unset currency is the company's own.
 
-use atlas_connectors::erp::{DocumentField as F, DocumentKind, DocumentMap, DocumentState, DocumentTable, LineField as L, LineTable, field};
+use atlas_connectors::erp::{
+    DocumentField as F, DocumentKind, DocumentMap, DocumentState, DocumentTable, LineField as L, LineTable, field,
+};
 
 /// The tables of the seven common documents.
 pub fn document_map() -> DocumentMap {

@@ -6,7 +6,12 @@ use atlas_connectors::erp::{ConnectorForm, FormField, FormKind};
 /// asked for here; it is chosen from a list after the first sign-in.
 pub fn connector_form() -> ConnectorForm {
     let choice = |choices: &[(&str, &str)]| {
-        FormKind::Choice(choices.iter().map(|(value, label)| ((*value).into(), (*label).into())).collect())
+        FormKind::Choice(
+            choices
+                .iter()
+                .map(|(value, label)| ((*value).into(), (*label).into()))
+                .collect(),
+        )
     };
     ConnectorForm::new(super::PROVIDER, "Dynamics 365 Business Central")
         .field(
@@ -80,11 +85,21 @@ mod tests {
         assert_eq!(faulty(&[]), Vec::<String>::new(), "the cloud needs a sign-in only");
         assert_eq!(faulty(&[("hosting", "on_premises")]), ["address", "user", "access_key"]);
         assert_eq!(
-            faulty(&[("hosting", "on_premises"), ("address", "BC"), ("user", "u"), ("access_key", "k")]),
+            faulty(&[
+                ("hosting", "on_premises"),
+                ("address", "BC"),
+                ("user", "u"),
+                ("access_key", "k")
+            ]),
             ["address"]
         );
         let form = connector_form();
-        let secret: Vec<_> = form.fields.iter().filter(|field| field.is_secret()).map(|field| &*field.name).collect();
+        let secret: Vec<_> = form
+            .fields
+            .iter()
+            .filter(|field| field.is_secret())
+            .map(|field| &*field.name)
+            .collect();
         assert_eq!(secret, ["access_key"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Mock servers of the three ERPs: stateful, on loopback, with scripted faults and counts of accepted effects.
+//! Mock servers of the three ERPs, for test harnesses: stateful, on loopback, with scripted faults and counts of accepted effects.
 
 #[cfg(feature = "business-central")]
 pub mod business_central;

@@ -5,6 +5,8 @@ mod auth;
 mod classify;
 mod cookies;
 mod session;
+#[cfg(all(test, feature = "testkit"))]
+mod session_tests;
 
 pub use address::{ServiceAddress, SystemAddress};
 pub use auth::{ReadyHeaders, SapAuth};

@@ -46,7 +46,10 @@ pub(super) fn answer(world: &mut World, context: &Context, request: &Request) ->
             .header(name)
             .is_some_and(|sent| sent.to_ascii_lowercase().contains(value))
     };
-    let (atomic, goes_on) = (names("isolation", "snapshot"), names("prefer", "odata.continue-on-error"));
+    let (atomic, goes_on) = (
+        names("isolation", "snapshot"),
+        names("prefer", "odata.continue-on-error"),
+    );
     let before = atomic.then(|| (world.tenants.clone(), world.counters.clone()));
     let mut responses = Vec::new();
     let mut failed = false;
@@ -90,7 +93,10 @@ pub(super) fn answer(world: &mut World, context: &Context, request: &Request) ->
 
 fn run(world: &mut World, context: &Context, operation: &Operation) -> Reply {
     let url = operation.url.strip_prefix(&context.root).unwrap_or(&operation.url);
-    let mut inner = Request::new(&operation.method.to_uppercase(), &format!("/{}", url.trim_start_matches('/')));
+    let mut inner = Request::new(
+        &operation.method.to_uppercase(),
+        &format!("/{}", url.trim_start_matches('/')),
+    );
     for (name, value) in &operation.headers {
         inner = inner.with_header(name, value);
     }
@@ -98,7 +104,10 @@ fn run(world: &mut World, context: &Context, operation: &Operation) -> Reply {
         inner = inner.with_body(body.get().to_owned());
     }
     let rest = inner.segments();
-    Counters::add(&mut world.counters.requests, &operation_of(inner.method.as_str(), &rest));
+    Counters::add(
+        &mut world.counters.requests,
+        &operation_of(inner.method.as_str(), &rest),
+    );
     match world.api(context, &rest, &inner) {
         Ok(reply) => reply,
         Err(error) => Reply::error(&error, &context.correlation),

@@ -48,7 +48,12 @@ pub(super) fn operation_of(method: &str, rest: &[String]) -> String {
     }
     let last = rest.last().unwrap_or(first);
     if let Some(action) = last.strip_prefix("Microsoft.NAV.") {
-        let set = rest.iter().rev().nth(1).map(|segment| bare(segment)).unwrap_or_default();
+        let set = rest
+            .iter()
+            .rev()
+            .nth(1)
+            .map(|segment| bare(segment))
+            .unwrap_or_default();
         return format!("{set}.{action}");
     }
     let verb = match method {
@@ -87,7 +92,11 @@ impl World {
 
     fn enter(&mut self, request: &Request, correlation: &str) -> Result<Reply, ApiError> {
         if !self.settings.api_enabled {
-            return Err(ApiError::new(405, "BadRequest_MethodNotAllowed", "The API services are not enabled."));
+            return Err(ApiError::new(
+                405,
+                "BadRequest_MethodNotAllowed",
+                "The API services are not enabled.",
+            ));
         }
         let token = request.bearer().unwrap_or_default();
         let (name, user) = self.user(token).ok_or_else(ApiError::unauthenticated)?;
@@ -178,11 +187,16 @@ impl World {
             "$metadata" => return Ok(Reply::of(200, "application/xml", metadata::document(&hidden))),
             "$batch" if method == "POST" => return batch::answer(self, context, request),
             "entityDefinitions" => {
-                return Ok(Reply::json(200, metadata::definitions(&context.root, &hidden).to_string()));
+                return Ok(Reply::json(
+                    200,
+                    metadata::definitions(&context.root, &hidden).to_string(),
+                ));
             }
             "apicategoryroutes" => return Ok(self.routes(&context.root)),
             _ if first.starts_with("subscriptions") => {
-                let key = first.split_once('(').map(|(_, rest)| rest.trim_matches(['(', ')', '\'']));
+                let key = first
+                    .split_once('(')
+                    .map(|(_, rest)| rest.trim_matches(['(', ')', '\'']));
                 return subscriptions::answer(self, (context.tenant, context.environment), key, method, request);
             }
             _ => {}
@@ -197,7 +211,9 @@ impl World {
                 _ => Err(ApiError::new(
                     405,
                     "BadRequest_MethodNotAllowed",
-                    format!("'{method}' requests for 'companies' of EdmType 'Entity' are not allowed within Microsoft Dynamics NAV OData web services."),
+                    format!(
+                        "'{method}' requests for 'companies' of EdmType 'Entity' are not allowed within Microsoft Dynamics NAV OData web services."
+                    ),
                 )),
             };
         }
@@ -273,11 +289,15 @@ impl World {
             return Err(ApiError::new(
                 405,
                 "BadRequest_MethodNotAllowed",
-                format!("'{}' requests for 'companies' of EdmType 'Entity' are not allowed within Microsoft Dynamics NAV OData web services.", request.method),
+                format!(
+                    "'{}' requests for 'companies' of EdmType 'Entity' are not allowed within Microsoft Dynamics NAV OData web services.",
+                    request.method
+                ),
             ));
         }
         let value: Vec<_> = self.allowed(context).map(company_json).collect();
-        let body = serde_json::json!({"@odata.context": format!("{}/$metadata#companies", context.root), "value": value});
+        let body =
+            serde_json::json!({"@odata.context": format!("{}/$metadata#companies", context.root), "value": value});
         Ok(Reply::json(200, body.to_string()))
     }
 
@@ -300,12 +320,19 @@ impl World {
     ) -> Result<(String, &'a [String]), ApiError> {
         let first = rest.first().map(String::as_str).unwrap_or_default();
         let missing = |id: &str| {
-            ApiError::new(404, "Internal_CompanyNotFound", format!("Cannot find company \"{id}\"."))
+            ApiError::new(
+                404,
+                "Internal_CompanyNotFound",
+                format!("Cannot find company \"{id}\"."),
+            )
         };
         let named = if first.starts_with("companies(") {
             key(first)?.1
         } else {
-            request.query("company").or_else(|| request.header("company")).map(str::to_owned)
+            request
+                .query("company")
+                .or_else(|| request.header("company"))
+                .map(str::to_owned)
         };
         let below = if first.starts_with("companies(") {
             rest.get(1..).unwrap_or_default()
@@ -317,7 +344,11 @@ impl World {
                 .tenants
                 .get(context.tenant)
                 .and_then(|tenant| tenant.environments.get(context.environment))
-                .is_some_and(|one| one.companies.iter().any(|company| company.id == named || company.name == named));
+                .is_some_and(|one| {
+                    one.companies
+                        .iter()
+                        .any(|company| company.id == named || company.name == named)
+                });
             if !exists {
                 return Err(missing(&named));
             }
@@ -367,7 +398,9 @@ impl World {
         }
         let flat = target.entity.line_of.is_some() && target.parent.is_none();
         if flat && !options.filter.names(&["documentId", "id"]) {
-            return Err(ApiError::dialog("You must specify an Id or a Document Id to get the lines."));
+            return Err(ApiError::dialog(
+                "You must specify an Id or a Document Id to get the lines.",
+            ));
         }
         let page_size = page_size(request.header("prefer"), self.settings.max_page)?;
         let parent = target.parent.as_ref().map(|(_, id)| id.as_str());
@@ -405,7 +438,13 @@ impl World {
         Ok(Reply::json(200, body))
     }
 
-    fn write(&mut self, context: &Context, company: &str, target: &Target, request: &Request) -> Result<Reply, ApiError> {
+    fn write(
+        &mut self,
+        context: &Context,
+        company: &str,
+        target: &Target,
+        request: &Request,
+    ) -> Result<Reply, ApiError> {
         let (setting, stale) = (self.setting(), self.settings.stale_status);
         let Self {
             tenants,
@@ -432,11 +471,20 @@ impl World {
                 }
                 let place = format!("{}/companies({})/{}({id})", context.root, company.id, entity.set);
                 let json = with_context(
-                    &format!("{}/$metadata#companies({})/{}/$entity", context.root, company.id, entity.set),
+                    &format!(
+                        "{}/$metadata#companies({})/{}/$entity",
+                        context.root, company.id, entity.set
+                    ),
                     &company.json(entity, row, &options),
                 );
-                let minimal = request.header("prefer").is_some_and(|prefer| prefer.contains("return-no-content"));
-                let reply = if minimal { Reply::empty(204) } else { Reply::json(201, json) };
+                let minimal = request
+                    .header("prefer")
+                    .is_some_and(|prefer| prefer.contains("return-no-content"));
+                let reply = if minimal {
+                    Reply::empty(204)
+                } else {
+                    Reply::json(201, json)
+                };
                 Ok(reply.with_header("etag", row.etag()).with_header("location", place))
             }
             ("POST", Some(id), Some(action)) => {
@@ -454,7 +502,10 @@ impl World {
                 Counters::add(&mut counters.updated, entity.set);
                 let row = company.row(entity.set, id)?;
                 let json = with_context(
-                    &format!("{}/$metadata#companies({})/{}/$entity", context.root, company.id, entity.set),
+                    &format!(
+                        "{}/$metadata#companies({})/{}/$entity",
+                        context.root, company.id, entity.set
+                    ),
                     &company.json(entity, row, &Options::read(entity, &[])?),
                 );
                 Ok(Reply::json(200, json).with_header("etag", row.etag()))
@@ -469,7 +520,10 @@ impl World {
             (method, ..) => Err(ApiError::new(
                 405,
                 "BadRequest_MethodNotAllowed",
-                format!("'{method}' requests for '{}' of EdmType 'Entity' are not allowed within Microsoft Dynamics NAV OData web services.", entity.set),
+                format!(
+                    "'{method}' requests for '{}' of EdmType 'Entity' are not allowed within Microsoft Dynamics NAV OData web services.",
+                    entity.set
+                ),
             )),
         }
     }
@@ -481,7 +535,10 @@ fn find<'a>(tenants: &'a [Tenant], context: &Context, company: &str) -> Option<&
 }
 
 fn find_mut<'a>(tenants: &'a mut [Tenant], context: &Context, company: &str) -> Option<&'a mut Company> {
-    let environment = tenants.get_mut(context.tenant)?.environments.get_mut(context.environment)?;
+    let environment = tenants
+        .get_mut(context.tenant)?
+        .environments
+        .get_mut(context.environment)?;
     environment.companies.iter_mut().find(|one| one.id == company)
 }
 
@@ -521,7 +578,10 @@ fn check_right(rights: &Rights, entity: &Entity, method: &str, acts: bool) -> Re
         return Err(ApiError::new(
             405,
             "BadRequest_MethodNotAllowed",
-            format!("'{method}' requests for '{}' of EdmType 'Entity' are not allowed within Microsoft Dynamics NAV OData web services.", entity.set),
+            format!(
+                "'{method}' requests for '{}' of EdmType 'Entity' are not allowed within Microsoft Dynamics NAV OData web services.",
+                entity.set
+            ),
         ));
     }
     Ok(())

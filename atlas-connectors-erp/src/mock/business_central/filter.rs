@@ -270,7 +270,10 @@ impl Filter {
             Self::Or(left, right) => left.holds(row) || right.holds(row),
             Self::Not(inner) => !inner.holds(row),
             Self::Compare(left, op, right) => {
-                let ty = left.field().or_else(|| right.field()).map_or(Ty::Text(0), |field| field.ty);
+                let ty = left
+                    .field()
+                    .or_else(|| right.field())
+                    .map_or(Ty::Text(0), |field| field.ty);
                 let ordering = cell(left, row, ty).compare(&cell(right, row, ty), ty);
                 match *op {
                     "eq" => ordering.is_eq(),

@@ -52,7 +52,7 @@ mod world;
 pub use answer::ApiError;
 pub use counters::Counters;
 pub use server::{
-    BusinessCentral, Builder, COMPANY, DOMAIN, FULL, NO_PURCHASING, NO_USER, ONE_COMPANY, OTHER, OTHER_TENANT, READER,
+    Builder, BusinessCentral, COMPANY, DOMAIN, FULL, NO_PURCHASING, NO_USER, ONE_COMPANY, OTHER, OTHER_TENANT, READER,
     SECOND_COMPANY, TENANT,
 };
 pub use world::Rights;

@@ -40,7 +40,9 @@ impl Options {
             count: false,
             after: None,
         };
-        let schema_21 = pairs.iter().any(|(name, value)| name == "$schemaversion" && value == "2.1");
+        let schema_21 = pairs
+            .iter()
+            .any(|(name, value)| name == "$schemaversion" && value == "2.1");
         for (name, value) in pairs {
             match name.as_str() {
                 "$select" => {

@@ -27,7 +27,11 @@ impl Place {
             [instance] => (None, instance.clone()),
             _ => return None,
         };
-        let length = if after.first().is_some_and(|first| first == "v2.0") { 1 } else { 3 };
+        let length = if after.first().is_some_and(|first| first == "v2.0") {
+            1
+        } else {
+            3
+        };
         let route = after.get(..length)?.join("/");
         Some(Self {
             tenant,
@@ -70,7 +74,11 @@ impl Target {
                 target.counts = true;
             } else if let Some(action) = segment.strip_prefix("Microsoft.NAV.") {
                 // Not case sensitive: `Post` posts as well.
-                let known = target.entity.actions.iter().find(|known| known.eq_ignore_ascii_case(action));
+                let known = target
+                    .entity
+                    .actions
+                    .iter()
+                    .find(|known| known.eq_ignore_ascii_case(action));
                 target.action = Some(*known.ok_or_else(|| ApiError::no_segment(segment))?);
             } else {
                 let (name, id) = key(segment)?;
@@ -95,11 +103,19 @@ pub(super) fn key(segment: &str) -> Result<(&str, Option<String>), ApiError> {
     match segment.split_once('(') {
         None => Ok((segment, None)),
         Some((name, rest)) => {
-            let key = rest.strip_suffix(')').unwrap_or(rest).trim_matches('\'').to_ascii_lowercase();
+            let key = rest
+                .strip_suffix(')')
+                .unwrap_or(rest)
+                .trim_matches('\'')
+                .to_ascii_lowercase();
             if super::cell::is_guid(&key) {
                 Ok((name, Some(key)))
             } else {
-                Err(ApiError::new(404, "BadRequest_NotFound", "Bad Request - Error in query syntax."))
+                Err(ApiError::new(
+                    404,
+                    "BadRequest_NotFound",
+                    "Bad Request - Error in query syntax.",
+                ))
             }
         }
     }

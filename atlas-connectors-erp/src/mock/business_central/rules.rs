@@ -38,7 +38,11 @@ impl Sequence {
         let number = self.next();
         // Spread, so that the order of ids is not the order of creation.
         let spread = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        format!("{:08x}-{:04x}-4000-8000-{number:012x}", spread >> 32, (spread >> 16) & 0xffff)
+        format!(
+            "{:08x}-{:04x}-4000-8000-{number:012x}",
+            spread >> 32,
+            (spread >> 16) & 0xffff
+        )
     }
 }
 
@@ -101,7 +105,10 @@ pub(super) fn create(
                 return Err(ApiError::new(
                     400,
                     "Internal_EntityWithSameKeyExists",
-                    format!("The {} already exists. Identification fields and values: Id='{{{id}}}'", entity.table.1),
+                    format!(
+                        "The {} already exists. Identification fields and values: Id='{{{id}}}'",
+                        entity.table.1
+                    ),
                 ));
             }
             id.clone()
@@ -173,7 +180,10 @@ fn master(
                 return Err(ApiError::new(
                     400,
                     "Internal_EntityWithSameKeyExists",
-                    format!("The {} already exists. Identification fields and values: No.='{number}'", entity.table.1),
+                    format!(
+                        "The {} already exists. Identification fields and values: No.='{number}'",
+                        entity.table.1
+                    ),
                 ));
             }
         }
@@ -278,7 +288,11 @@ fn line(
         .or_else(|| cells.get("documentId").map(|cell| cell.as_text().to_owned()))
         .ok_or_else(|| ApiError::dialog("You must specify an Id or a Document Id to get the lines."))?;
     if company.row(header, &document).is_err() {
-        return Err(ApiError::new(404, "Internal_RecordNotFound", "The order cannot be found."));
+        return Err(ApiError::new(
+            404,
+            "Internal_RecordNotFound",
+            "The order cannot be found.",
+        ));
     }
     let last = company
         .lines(entity.set, &document)
@@ -333,7 +347,12 @@ fn amounts(entity: &Entity, cells: &mut BTreeMap<&'static str, Cell>) {
     let number = |field: &str| cells.get(field).map_or_else(|| Decimal::from(0), Cell::decimal);
     let gross = number("quantity") * number(price_field(entity));
     let amount = (gross - number("discountAmount")).to_string();
-    for field in ["amountExcludingTax", "amountIncludingTax", "netAmount", "netAmountIncludingTax"] {
+    for field in [
+        "amountExcludingTax",
+        "amountIncludingTax",
+        "netAmount",
+        "netAmountIncludingTax",
+    ] {
         cells.insert(field_name(entity, field), Cell::Number(amount.clone()));
     }
 }
@@ -373,7 +392,9 @@ pub(super) fn update(
 ) -> Result<(), ApiError> {
     let (cells, children) = parts(entity, body)?;
     if let Some((set, _)) = children.first() {
-        return Err(ApiError::bad_request(format!("Deep patch is not supported (property '{set}').")));
+        return Err(ApiError::bad_request(format!(
+            "Deep patch is not supported (property '{set}')."
+        )));
     }
     let document = {
         let row = company.row_mut(entity.set, id)?;
@@ -448,7 +469,11 @@ pub(super) fn act(
         ("post" | "postAndSend", "Draft") => "Open",
         ("cancel", "Open") => "Canceled",
         ("send", _) => status,
-        _ => return Err(ApiError::dialog(format!("The invoice is in status {status}; this cannot be done."))),
+        _ => {
+            return Err(ApiError::dialog(format!(
+                "The invoice is in status {status}; this cannot be done."
+            )));
+        }
     };
     let next = Cell::text(next);
     let row = company.row_mut(entity.set, id)?;

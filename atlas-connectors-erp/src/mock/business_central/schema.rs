@@ -80,10 +80,22 @@ pub(super) struct Relation {
 }
 
 const fn one(name: &'static str, set: &'static str, own: &'static str) -> Relation {
-    Relation { name, set, own, theirs: "id", many: false }
+    Relation {
+        name,
+        set,
+        own,
+        theirs: "id",
+        many: false,
+    }
 }
 const fn lines(name: &'static str) -> Relation {
-    Relation { name, set: name, own: "id", theirs: "documentId", many: true }
+    Relation {
+        name,
+        set: name,
+        own: "id",
+        theirs: "documentId",
+        many: true,
+    }
 }
 
 /// A document: whom it is for, and where its lines are.
@@ -141,13 +153,26 @@ pub(super) fn of_set(set: &str) -> Option<&'static Entity> {
 
 /// All of them, in the order of the service document.
 pub(super) const ENTITIES: &[&Entity] = &[
-    &COMPANY, &ITEM, &CUSTOMER, &VENDOR, &SALES_INVOICE, &SALES_INVOICE_LINE, &SALES_ORDER, &SALES_ORDER_LINE,
-    &PURCHASE_INVOICE, &PURCHASE_INVOICE_LINE, &PURCHASE_ORDER, &PURCHASE_ORDER_LINE,
+    &COMPANY,
+    &ITEM,
+    &CUSTOMER,
+    &VENDOR,
+    &SALES_INVOICE,
+    &SALES_INVOICE_LINE,
+    &SALES_ORDER,
+    &SALES_ORDER_LINE,
+    &PURCHASE_INVOICE,
+    &PURCHASE_INVOICE_LINE,
+    &PURCHASE_ORDER,
+    &PURCHASE_ORDER_LINE,
 ];
 
 /// The members of an enumeration as they travel, with their values.
 pub(super) fn members(of: &str) -> &'static [(&'static str, i32)] {
-    ENUMS.iter().find(|(name, _)| *name == of).map_or(&[], |(_, members)| *members)
+    ENUMS
+        .iter()
+        .find(|(name, _)| *name == of)
+        .map_or(&[], |(_, members)| *members)
 }
 
 #[rustfmt::skip]

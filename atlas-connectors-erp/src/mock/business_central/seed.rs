@@ -15,8 +15,22 @@ use super::store::Company;
 use super::world::{Environment, Rights, Tenant, User};
 
 /// Names in the order in which they are given out.
-const FIRMS: [&str; 6] = ["Adatum Corporation", "Trey Research", "Relecloud Design", "School of Fine Art", "Litware, Inc.", "Alpine Ski House"];
-const GOODS: [&str; 6] = ["ATHENS Desk", "PARIS Guest Chair, black", "LONDON Swivel Chair, blue", "ANTWERP Conference Table", "AMSTERDAM Lamp", "BERLIN Guest Chair, yellow"];
+const FIRMS: [&str; 6] = [
+    "Adatum Corporation",
+    "Trey Research",
+    "Relecloud Design",
+    "School of Fine Art",
+    "Litware, Inc.",
+    "Alpine Ski House",
+];
+const GOODS: [&str; 6] = [
+    "ATHENS Desk",
+    "PARIS Guest Chair, black",
+    "LONDON Swivel Chair, blue",
+    "ANTWERP Conference Table",
+    "AMSTERDAM Lamp",
+    "BERLIN Guest Chair, yellow",
+];
 
 /// Two tenants: the first with `Production` and `Sandbox`, the second with `Production`.
 pub(super) fn tenants(sequence: &mut Sequence, rows: u32) -> Vec<Tenant> {
@@ -32,7 +46,13 @@ pub(super) fn tenants(sequence: &mut Sequence, rows: u32) -> Vec<Tenant> {
     let second = company(sequence, SECOND_COMPANY, "My Company", "", rows.min(2));
     // A copied environment repeats the ids of its companies.
     let copied = company(sequence, COMPANY, "CRONUS USA, Inc.", "CRONUS USA, Inc.", rows.min(3));
-    let other = company(sequence, "d68f22dd-e700-4155-8ea2-489935d176c1", "Fabrikam GmbH", "Fabrikam GmbH", rows.min(3));
+    let other = company(
+        sequence,
+        "d68f22dd-e700-4155-8ea2-489935d176c1",
+        "Fabrikam GmbH",
+        "Fabrikam GmbH",
+        rows.min(3),
+    );
     vec![
         Tenant {
             id: TENANT.to_owned(),
@@ -62,7 +82,12 @@ pub(super) fn users() -> Accounts {
         (FULL, "full@contoso.example", TENANT, Rights::full()),
         (READER, "reader@contoso.example", TENANT, Rights::reader()),
         (NO_PURCHASING, "nopurch@contoso.example", TENANT, nopurch),
-        (ONE_COMPANY, "onecompany@contoso.example", TENANT, Rights::full().in_company("CRONUS USA, Inc.")),
+        (
+            ONE_COMPANY,
+            "onecompany@contoso.example",
+            TENANT,
+            Rights::full().in_company("CRONUS USA, Inc."),
+        ),
         (NO_USER, "nouser@contoso.example", TENANT, Rights::none()),
         (OTHER, "owner@fabrikam.example", OTHER_TENANT, Rights::full()),
     ] {
@@ -101,30 +126,51 @@ fn company(sequence: &mut Sequence, id: &str, name: &str, display_name: &str, ro
                 let _ = rules::create(&mut company, sequence, entity, &body, None, setting);
             }
         };
-        put("customers", serde_json::json!({"displayName": firm, "city": "Chicago", "country": "US", "currencyCode": "USD"}));
-        put("vendors", serde_json::json!({"displayName": format!("{firm} Supplies"), "city": "Atlanta", "country": "US"}));
-        put("items", serde_json::json!({
-            "number": format!("{}-S", 1_895 + number), "displayName": goods, "unitPrice": 10 + number, "unitCost": 5 + number,
-            "baseUnitOfMeasureCode": "PCS",
-        }));
-        put("salesOrders", serde_json::json!({
-            "customerNumber": format!("C{}", 100_000 + number), "externalDocumentNumber": format!("PO-{number:04}"),
-            "salesOrderLines": [
-                {"lineObjectNumber": "1896-S", "quantity": number},
-                {"lineObjectNumber": format!("{}-S", 1_895 + number), "quantity": 2},
-            ],
-        }));
-        put("purchaseOrders", serde_json::json!({
-            "vendorNumber": format!("V{}", 100_000 + number),
-            "purchaseOrderLines": [{"lineObjectNumber": "1896-S", "quantity": 10 + number}],
-        }));
-        put("salesInvoices", serde_json::json!({
-            "customerNumber": format!("C{}", 100_000 + number), "salesInvoiceLines": [{"lineObjectNumber": "1896-S", "quantity": 1}],
-        }));
-        put("purchaseInvoices", serde_json::json!({
-            "vendorNumber": format!("V{}", 100_000 + number), "vendorInvoiceNumber": format!("INV-{number:04}"),
-            "purchaseInvoiceLines": [{"lineObjectNumber": "1896-S", "quantity": 1}],
-        }));
+        put(
+            "customers",
+            serde_json::json!({"displayName": firm, "city": "Chicago", "country": "US", "currencyCode": "USD"}),
+        );
+        put(
+            "vendors",
+            serde_json::json!({"displayName": format!("{firm} Supplies"), "city": "Atlanta", "country": "US"}),
+        );
+        put(
+            "items",
+            serde_json::json!({
+                "number": format!("{}-S", 1_895 + number), "displayName": goods, "unitPrice": 10 + number, "unitCost": 5 + number,
+                "baseUnitOfMeasureCode": "PCS",
+            }),
+        );
+        put(
+            "salesOrders",
+            serde_json::json!({
+                "customerNumber": format!("C{}", 100_000 + number), "externalDocumentNumber": format!("PO-{number:04}"),
+                "salesOrderLines": [
+                    {"lineObjectNumber": "1896-S", "quantity": number},
+                    {"lineObjectNumber": format!("{}-S", 1_895 + number), "quantity": 2},
+                ],
+            }),
+        );
+        put(
+            "purchaseOrders",
+            serde_json::json!({
+                "vendorNumber": format!("V{}", 100_000 + number),
+                "purchaseOrderLines": [{"lineObjectNumber": "1896-S", "quantity": 10 + number}],
+            }),
+        );
+        put(
+            "salesInvoices",
+            serde_json::json!({
+                "customerNumber": format!("C{}", 100_000 + number), "salesInvoiceLines": [{"lineObjectNumber": "1896-S", "quantity": 1}],
+            }),
+        );
+        put(
+            "purchaseInvoices",
+            serde_json::json!({
+                "vendorNumber": format!("V{}", 100_000 + number), "vendorInvoiceNumber": format!("INV-{number:04}"),
+                "purchaseInvoiceLines": [{"lineObjectNumber": "1896-S", "quantity": 1}],
+            }),
+        );
     }
     // Three of four orders are released.
     for set in ["salesOrders", "purchaseOrders"] {

@@ -275,7 +275,9 @@ pub struct Builder {
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -405,4 +407,3 @@ impl Builder {
 
 /// The users by name, and the tokens that stand for them.
 pub(super) type Accounts = (BTreeMap<String, User>, BTreeMap<String, String>);
-

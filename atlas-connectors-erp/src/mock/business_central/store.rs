@@ -71,7 +71,9 @@ impl Company {
 
     /// The lines of a document, in order.
     pub(super) fn lines<'a>(&'a self, set: &str, document: &'a str) -> impl Iterator<Item = &'a Row> {
-        self.rows(set).iter().filter(move |row| row.text("documentId") == document)
+        self.rows(set)
+            .iter()
+            .filter(move |row| row.text("documentId") == document)
     }
 
     /// A record as JSON text, with the relations that were asked for.
@@ -134,7 +136,10 @@ impl Company {
             rows: page.iter().map(|row| self.json(entity, row, options)).collect(),
             count,
             next: page.last().filter(|_| more).map(|row| {
-                let mut values: Vec<String> = sorting.iter().map(|(field, _)| row.text(field.name).to_owned()).collect();
+                let mut values: Vec<String> = sorting
+                    .iter()
+                    .map(|(field, _)| row.text(field.name).to_owned())
+                    .collect();
                 values.push(row.id.clone());
                 write_token(&values)
             }),
@@ -151,7 +156,11 @@ pub(super) struct Page {
 /// What rows are ordered by: what was asked for, else the page's own field; the id decides among equals.
 fn sorting(entity: &Entity, options: &Options) -> Vec<(&'static Field, bool)> {
     if options.order.is_empty() {
-        entity.field(entity.order()).map(|field| (field, false)).into_iter().collect()
+        entity
+            .field(entity.order())
+            .map(|field| (field, false))
+            .into_iter()
+            .collect()
     } else {
         options.order.clone()
     }

@@ -4,8 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
-use atlas_connectors::testkit::server::{Request, random};
 use atlas_connectors::Timestamp;
+use atlas_connectors::testkit::server::{Request, random};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -90,7 +90,10 @@ pub(super) fn answer(
             _ => Err(ApiError::new(405, "BadRequest_MethodNotAllowed", "Not allowed.")),
         };
     };
-    let position = kept.iter().position(|one| one.id == key).ok_or_else(ApiError::no_record)?;
+    let position = kept
+        .iter()
+        .position(|one| one.id == key)
+        .ok_or_else(ApiError::no_record)?;
     let one = kept.get_mut(position).ok_or_else(ApiError::no_record)?;
     match method {
         "GET" => Ok(Reply::json(200, one.json().to_string())),
@@ -135,7 +138,9 @@ pub(super) fn notices(world: &World, resource: &str, change: &str) -> Vec<(Url, 
         if one.expires <= now || !resource.starts_with(&one.resource) {
             continue;
         }
-        let Ok(url) = Url::parse(&one.notification_url) else { continue };
+        let Ok(url) = Url::parse(&one.notification_url) else {
+            continue;
+        };
         let notice = json!({
             "subscriptionId": one.id, "clientState": one.client_state, "expirationDateTime": moment(one.expires),
             "resource": resource, "changeType": change, "lastModifiedDateTime": moment(now),
@@ -153,7 +158,9 @@ pub(super) fn notices(world: &World, resource: &str, change: &str) -> Vec<(Url, 
 
 /// A plain POST to an endpoint on loopback; nothing else is called.
 pub(super) fn post(url: &Url, body: &str) -> Option<(u16, String)> {
-    let host = url.host_str().filter(|host| matches!(*host, "127.0.0.1" | "localhost"))?;
+    let host = url
+        .host_str()
+        .filter(|host| matches!(*host, "127.0.0.1" | "localhost"))?;
     let address = (host, url.port_or_known_default()?).to_socket_addrs().ok()?.next()?;
     let limit = Duration::from_secs(2);
     let mut stream = TcpStream::connect_timeout(&address, limit).ok()?;

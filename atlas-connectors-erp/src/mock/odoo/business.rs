@@ -17,10 +17,16 @@ impl Env<'_> {
             row.entry(name).or_insert(value);
         };
         let company = self.company();
-        let currency = self.db.row("res.company", company).and_then(|row| row.id_in("currency_id"));
+        let currency = self
+            .db
+            .row("res.company", company)
+            .and_then(|row| row.id_in("currency_id"));
         let currency = Json::int(currency.unwrap_or(1));
         let now = Json::text(datetime(self.db.now));
-        let next = self.db.table(model.name).map_or(1, |table| table.last.saturating_add(1));
+        let next = self
+            .db
+            .table(model.name)
+            .map_or(1, |table| table.last.saturating_add(1));
         match model.name {
             "sale.order" | "purchase.order" => {
                 let letter = if model.name == "sale.order" { "S" } else { "P" };
@@ -40,7 +46,10 @@ impl Env<'_> {
             }
             "sale.order.line" | "purchase.order.line" | "account.move.line" => {
                 let (parent, inverse) = parent_field(model.name);
-                let parent = row.get(inverse).and_then(Json::as_int).and_then(|id| self.db.row(parent, id));
+                let parent = row
+                    .get(inverse)
+                    .and_then(Json::as_int)
+                    .and_then(|id| self.db.row(parent, id));
                 if let Some(parent) = parent {
                     set(row, "company_id", parent.value("company_id").clone());
                     set(row, "currency_id", parent.value("currency_id").clone());
@@ -49,13 +58,26 @@ impl Env<'_> {
                 set(row, quantity, Json::Number("1.0".into()));
                 let product = row.get("product_id").and_then(Json::as_int);
                 if let Some(product) = product {
-                    set(row, "name", Json::text(self.db.display_name("product.product", product)));
+                    set(
+                        row,
+                        "name",
+                        Json::text(self.db.display_name("product.product", product)),
+                    );
                     let price = match model.name {
                         "purchase.order.line" => "standard_price",
                         _ => "list_price",
                     };
-                    let price = self.db.row("product.product", product).map(|row| row.value(price).clone());
-                    set(row, "price_unit", price.filter(|price| price.number().is_some()).unwrap_or(Json::Number("0.0".into())));
+                    let price = self
+                        .db
+                        .row("product.product", product)
+                        .map(|row| row.value(price).clone());
+                    set(
+                        row,
+                        "price_unit",
+                        price
+                            .filter(|price| price.number().is_some())
+                            .unwrap_or(Json::Number("0.0".into())),
+                    );
                 }
                 set(row, "price_unit", Json::Number("0.0".into()));
             }
@@ -98,7 +120,10 @@ impl Env<'_> {
         let hundredth = Figure::parse("0.01").unwrap_or(Figure::ZERO);
         let one = Figure::parse("1").unwrap_or(Figure::ZERO);
         let paid = one.minus(figure("discount").times(hundredth));
-        let net = figure(quantity_field(model.name)).times(figure("price_unit")).times(paid).rounded(2);
+        let net = figure(quantity_field(model.name))
+            .times(figure("price_unit"))
+            .times(paid)
+            .rounded(2);
         let rate = match self.version() {
             Version::V18 => "0.15",
             Version::V19 => "0",

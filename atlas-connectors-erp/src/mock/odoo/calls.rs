@@ -107,7 +107,10 @@ impl Env<'_> {
             ids = call.positional.first().and_then(Json::as_ids);
         }
         if call.json2 && !signature.on_records && ids.is_some() {
-            return Err(Oops::unprocessable(format!("cannot call {}.{method} with ids", model.name)));
+            return Err(Oops::unprocessable(format!(
+                "cannot call {}.{method} with ids",
+                model.name
+            )));
         }
         self.run(model, method, &ids.unwrap_or_default(), &arguments, call.json2)
     }
@@ -175,7 +178,9 @@ impl Env<'_> {
             limit: arguments.get("limit"),
             order: arguments.get("order"),
         };
-        let classic = arguments.get("load").is_none_or(|load| load.as_text() == Some("_classic_read"));
+        let classic = arguments
+            .get("load")
+            .is_none_or(|load| load.as_text() == Some("_classic_read"));
         match method {
             "search_read" => {
                 let found = self.search(model, domain, window)?;

@@ -97,7 +97,21 @@ fn term(db: &Database, model: &str, rest: &mut &[Json], domain: &Json) -> Done<T
 }
 
 const OPERATORS: [&str; 15] = [
-    "=", "!=", ">", ">=", "<", "<=", "in", "not in", "like", "ilike", "not like", "not ilike", "=like", "=ilike", "=?",
+    "=",
+    "!=",
+    ">",
+    ">=",
+    "<",
+    "<=",
+    "in",
+    "not in",
+    "like",
+    "ilike",
+    "not like",
+    "not ilike",
+    "=like",
+    "=ilike",
+    "=?",
 ];
 
 fn check(db: &Database, model: &str, path: &str, operator: &str, value: &Json) -> Done<()> {
@@ -139,7 +153,9 @@ fn check(db: &Database, model: &str, path: &str, operator: &str, value: &Json) -
 
 /// Every value that a path leads to; relations fan out.
 fn reached(db: &Database, model: &str, id: i64, path: &str) -> Vec<(Json, Option<&'static FieldDef>)> {
-    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    let (first, rest) = path
+        .split_once('.')
+        .map_or((path, None), |(first, rest)| (first, Some(rest)));
     let Some(field) = models::model(model).and_then(|model| model.field(first)) else {
         return Vec::new();
     };
@@ -241,9 +257,9 @@ fn same(db: &Database, found: &Json, asked: &Json, field: Option<&FieldDef>) -> 
     if is_unset(asked) {
         return match kind {
             "boolean" => is_unset(found),
-            "integer" | "float" | "monetary" => found.number().is_some_and(|text| {
-                Figure::parse(text).is_some_and(|figure| figure.compare(Figure::ZERO).is_eq())
-            }),
+            "integer" | "float" | "monetary" => found
+                .number()
+                .is_some_and(|text| Figure::parse(text).is_some_and(|figure| figure.compare(Figure::ZERO).is_eq())),
             _ => is_unset(found) || found.as_text() == Some(""),
         };
     }
@@ -292,6 +308,8 @@ fn like(text: &[char], pattern: &[char]) -> bool {
             (Some((wanted, rest)), Some((found, text))) => wanted == found && like(text, rest),
             _ => false,
         },
-        Some((wanted, rest)) => text.split_first().is_some_and(|(found, text)| found == wanted && like(text, rest)),
+        Some((wanted, rest)) => text
+            .split_first()
+            .is_some_and(|(found, text)| found == wanted && like(text, rest)),
     }
 }

@@ -111,8 +111,15 @@ impl<'a> Env<'a> {
         }
         let company = match model {
             "res.company" | "res.users" => return self.rights == Rights::Admin || self.own(model, row),
-            "sale.order.line" | "purchase.order.line" | "account.move.line" | "sale.order" | "purchase.order"
-            | "account.move" | "res.partner" | "product.product" | "product.template" => row.id_in("company_id"),
+            "sale.order.line"
+            | "purchase.order.line"
+            | "account.move.line"
+            | "sale.order"
+            | "purchase.order"
+            | "account.move"
+            | "res.partner"
+            | "product.product"
+            | "product.template" => row.id_in("company_id"),
             _ => None,
         };
         if company.is_some_and(|company| !self.companies.contains(&company)) {

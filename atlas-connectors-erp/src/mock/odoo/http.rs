@@ -26,7 +26,10 @@ pub(super) fn operation_of(request: &Request) -> String {
 fn rpc_operation(body: &[u8]) -> Option<String> {
     let body = Json::parse(body)?;
     let params = body.member("params")?;
-    let (service, method) = (params.member("service")?.as_text()?, params.member("method")?.as_text()?);
+    let (service, method) = (
+        params.member("service")?.as_text()?,
+        params.member("method")?.as_text()?,
+    );
     if service != "object" {
         return Some(format!("{service}.{method}"));
     }
@@ -56,7 +59,9 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Answer {
             )
         }
         ("GET", ["web", "health"]) => json(200, &Json::object([("status", Json::text("pass"))])),
-        ("POST", ["web", "webclient", "version_info"]) => enveloped(Json::int(1), "result", version_info(world.version)),
+        ("POST", ["web", "webclient", "version_info"]) => {
+            enveloped(Json::int(1), "result", version_info(world.version))
+        }
         (_, ["jsonrpc"]) => jsonrpc(world, request),
         (_, ["json", "2", ..]) => json2(world, request, &parts),
         _ if world.version == Version::V19 => html(404, NO_DATABASE),
@@ -85,7 +90,10 @@ fn jsonrpc(world: &mut World, request: &Request) -> Answer {
     }
     let id = body.member("id").cloned().unwrap_or(Json::Null);
     let version = world.version;
-    let Some(params) = body.member("params").filter(|params| params.member("service").is_some()) else {
+    let Some(params) = body
+        .member("params")
+        .filter(|params| params.member("service").is_some())
+    else {
         let route = match version {
             Version::V18 => "RPC",
             Version::V19 => "JSONRPC",
@@ -166,10 +174,13 @@ fn json2(world: &mut World, request: &Request, parts: &[&str]) -> Answer {
         ));
     };
     let members = body.as_object().unwrap_or_default();
-    let ids = members.iter().find(|(name, _)| name == "ids").map(|(_, ids)| match ids {
-        Json::List(_) => ids.as_ids().unwrap_or_default(),
-        one => one.as_int().into_iter().collect(),
-    });
+    let ids = members
+        .iter()
+        .find(|(name, _)| name == "ids")
+        .map(|(_, ids)| match ids {
+            Json::List(_) => ids.as_ids().unwrap_or_default(),
+            one => one.as_int().into_iter().collect(),
+        });
     let call = Called {
         model: (*model).to_owned(),
         method: (*method).to_owned(),
@@ -202,9 +213,11 @@ fn version_info(version: Version) -> Json {
 }
 
 fn is_json(request: &Request) -> bool {
-    request
-        .header("content-type")
-        .is_some_and(|kind| kind.split(';').next().is_some_and(|kind| kind.trim() == "application/json"))
+    request.header("content-type").is_some_and(|kind| {
+        kind.split(';')
+            .next()
+            .is_some_and(|kind| kind.trim() == "application/json")
+    })
 }
 
 fn unsupported() -> Answer {
@@ -215,7 +228,10 @@ fn unsupported() -> Answer {
 }
 
 fn enveloped(id: Json, name: &'static str, value: Json) -> Answer {
-    json(200, &Json::object([("jsonrpc", Json::text("2.0")), ("id", id), (name, value)]))
+    json(
+        200,
+        &Json::object([("jsonrpc", Json::text("2.0")), ("id", id), (name, value)]),
+    )
 }
 
 fn json(status: u16, value: &Json) -> Answer {

@@ -37,7 +37,11 @@ impl Env<'_> {
             .unwrap_or_default()
             .iter()
             .filter_map(Json::as_list)
-            .map(|row| row.iter().map(|cell| cell.as_text().unwrap_or_default().to_owned()).collect())
+            .map(|row| {
+                row.iter()
+                    .map(|cell| cell.as_text().unwrap_or_default().to_owned())
+                    .collect()
+            })
             .collect();
         let is_own = |path: &[String]| {
             let first = path.first().map_or("", String::as_str);
@@ -46,7 +50,10 @@ impl Env<'_> {
         // A row whose own cells are all empty goes on with the record above it.
         let mut groups: Vec<(usize, Vec<&Vec<String>>)> = Vec::new();
         for (at, row) in rows.iter().enumerate() {
-            let own = columns.iter().zip(row).any(|(path, cell)| is_own(path) && !cell.is_empty());
+            let own = columns
+                .iter()
+                .zip(row)
+                .any(|(path, cell)| is_own(path) && !cell.is_empty());
             match groups.last_mut() {
                 Some((_, lines)) if !own => lines.push(row),
                 _ => groups.push((at, Vec::from([row]))),
@@ -90,7 +97,10 @@ impl Env<'_> {
                         lists.push(first);
                     }
                 }
-                _ => own.push((path, rows.first().and_then(|row| row.get(at)).map_or("", String::as_str))),
+                _ => own.push((
+                    path,
+                    rows.first().and_then(|row| row.get(at)).map_or("", String::as_str),
+                )),
             }
         }
         let id = self.load_one(model, &own, &[])?;
@@ -212,17 +222,27 @@ impl Env<'_> {
                 let mut options = field.selection().iter();
                 match options.find(|(value, shown)| *value == cell || *shown == cell) {
                     Some((value, _)) => Json::text(*value),
-                    None => return Err(trouble(format!("Value '{cell}' not found in selection field '{label}'"))),
+                    None => {
+                        return Err(trouble(format!(
+                            "Value '{cell}' not found in selection field '{label}'"
+                        )));
+                    }
                 }
             }
             ("datetime", _) => match micros(cell) {
                 // Read in the user's time zone, Brussels in winter, unless the context says otherwise.
                 Some(moment) if !self.utc => Json::text(datetime(moment.saturating_sub(3_600_000_000))),
                 Some(_) => Json::text(cell),
-                None => return Err(trouble(format!("'{cell}' does not seem to be a valid datetime for field '{label}'"))),
+                None => {
+                    return Err(trouble(format!(
+                        "'{cell}' does not seem to be a valid datetime for field '{label}'"
+                    )));
+                }
             },
             ("date", _) if micros(&format!("{cell} 00:00:00")).is_none() => {
-                return Err(trouble(format!("'{cell}' does not seem to be a valid date for field '{label}'")));
+                return Err(trouble(format!(
+                    "'{cell}' does not seem to be a valid date for field '{label}'"
+                )));
             }
             _ => Json::text(cell),
         })

@@ -91,7 +91,13 @@ const TEMPLATE: &[FieldDef] = &[
     f("sale_ok", "boolean", "", "", "Sales"),
     f("purchase_ok", "boolean", "", "", "Purchase"),
     f("active", "boolean", "", "", "Active"),
-    f("product_tmpl_id", "many2one", "product.template", "", "Product Template"),
+    f(
+        "product_tmpl_id",
+        "many2one",
+        "product.template",
+        "",
+        "Product Template",
+    ),
 ];
 
 const SALE: &[FieldDef] = &[
@@ -147,7 +153,13 @@ const PURCHASE: &[FieldDef] = &[
     f("date_planned", "datetime", "", "", "Expected Arrival"),
     f("user_id", "many2one", "res.users", "", "Buyer"),
     f("origin", "char", "", "", "Source"),
-    f("order_line", "one2many", "purchase.order.line/order_id", "", "Order Lines"),
+    f(
+        "order_line",
+        "one2many",
+        "purchase.order.line/order_id",
+        "",
+        "Order Lines",
+    ),
     f("amount_untaxed", "monetary", "", "o", "Untaxed Amount"),
     f("amount_tax", "monetary", "", "o", "Taxes"),
     f("amount_total", "monetary", "", "o", "Total"),
@@ -182,7 +194,13 @@ const MOVE: &[FieldDef] = &[
     f("invoice_date_due", "date", "", "", "Due Date"),
     f("company_id", "many2one", "res.company", "", "Company"),
     f("currency_id", "many2one", "res.currency", "r", "Currency"),
-    f("invoice_line_ids", "one2many", "account.move.line/move_id", "", "Invoice lines"),
+    f(
+        "invoice_line_ids",
+        "one2many",
+        "account.move.line/move_id",
+        "",
+        "Invoice lines",
+    ),
     f("amount_untaxed", "monetary", "", "o", "Untaxed Amount"),
     f("amount_tax", "monetary", "", "o", "Tax"),
     f("amount_total", "monetary", "", "o", "Total"),
@@ -234,7 +252,13 @@ const ATTACHMENT: &[FieldDef] = &[
 const ACTIVITY: &[FieldDef] = &[
     f("res_model", "char", "", "", "Related Document Model"),
     f("res_id", "many2one_reference", "", "", "Related Document ID"),
-    f("activity_type_id", "many2one", "mail.activity.type", "", "Activity Type"),
+    f(
+        "activity_type_id",
+        "many2one",
+        "mail.activity.type",
+        "",
+        "Activity Type",
+    ),
     f("summary", "char", "", "", "Summary"),
     f("note", "html", "", "", "Note"),
     f("date_deadline", "date", "", "r", "Due Date"),
@@ -281,7 +305,10 @@ const MODULE: &[FieldDef] = &[
     f("installed_version", "char", "", "on", "Latest Version"),
 ];
 
-const IR_MODEL: &[FieldDef] = &[f("model", "char", "", "r", "Model"), f("name", "char", "", "r", "Model Description")];
+const IR_MODEL: &[FieldDef] = &[
+    f("model", "char", "", "r", "Model"),
+    f("name", "char", "", "r", "Model Description"),
+];
 
 const fn m(
     name: &'static str,
@@ -299,22 +326,44 @@ const fn m(
 
 /// Every model, with the methods of its own.
 pub(super) const MODELS: &[ModelDef] = &[
-    m("res.partner", "Contact", PARTNER, &["message_post", "activity_schedule"]),
+    m(
+        "res.partner",
+        "Contact",
+        PARTNER,
+        &["message_post", "activity_schedule"],
+    ),
     m("res.partner.category", "Partner Tags", NAMED, &[]),
     m("res.country", "Country", NAMED, &[]),
     m("res.company", "Companies", COMPANY, &[]),
     m("res.currency", "Currency", CURRENCY, &[]),
     m("res.users", "User", USERS, &["context_get"]),
     m("res.users.apikeys", "Users API Keys", KEYS, &[]),
-    m("product.template", "Product", TEMPLATE, &["message_post", "activity_schedule"]),
-    m("product.product", "Product Variant", TEMPLATE, &["message_post", "activity_schedule"]),
+    m(
+        "product.template",
+        "Product",
+        TEMPLATE,
+        &["message_post", "activity_schedule"],
+    ),
+    m(
+        "product.product",
+        "Product Variant",
+        TEMPLATE,
+        &["message_post", "activity_schedule"],
+    ),
     m("uom.uom", "Product Unit of Measure", NAMED, &[]),
     m("crm.tag", "CRM Tag", NAMED, &[]),
     m(
         "sale.order",
         "Sales Order",
         SALE,
-        &["action_confirm", "action_cancel", "action_draft", "action_quotation_send", "message_post", "activity_schedule"],
+        &[
+            "action_confirm",
+            "action_cancel",
+            "action_draft",
+            "action_quotation_send",
+            "message_post",
+            "activity_schedule",
+        ],
     ),
     m("sale.order.line", "Sales Order Line", SALE_LINE, &[]),
     m(

@@ -33,7 +33,11 @@ impl Env<'_> {
         let term = Term::parse(self.db, model.name, domain)?;
         let hides = self.active_test && model.field("active").is_some() && !term.names("active");
         let order = self.order(model, window.order)?;
-        let offset = bound(window.offset, "OFFSET", "psycopg2.errors.InvalidRowCountInResultOffsetClause")?;
+        let offset = bound(
+            window.offset,
+            "OFFSET",
+            "psycopg2.errors.InvalidRowCountInResultOffsetClause",
+        )?;
         let limit = bound(window.limit, "LIMIT", "psycopg2.errors.InvalidRowCountInLimitClause")?;
         let Some(table) = self.db.table(model.name) else {
             return Ok(Vec::new());
@@ -57,14 +61,22 @@ impl Env<'_> {
     }
 
     fn order(&self, model: &ModelDef, order: Option<&Json>) -> Done<Vec<(String, bool)>> {
-        let newest_first = matches!(model.name, "sale.order" | "purchase.order" | "account.move" | "ir.attachment");
-        let text = order.and_then(Json::as_text).unwrap_or(if newest_first { "id desc" } else { "id" });
+        let newest_first = matches!(
+            model.name,
+            "sale.order" | "purchase.order" | "account.move" | "ir.attachment"
+        );
+        let text = order
+            .and_then(Json::as_text)
+            .unwrap_or(if newest_first { "id desc" } else { "id" });
         let mut parts = Vec::new();
         for part in text.split(',') {
             let mut words = part.split_whitespace();
             let (name, direction) = (words.next().unwrap_or_default(), words.next().unwrap_or("asc"));
             let word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-            if !word(name) || !matches!(direction.to_ascii_lowercase().as_str(), "asc" | "desc") || words.next().is_some() {
+            if !word(name)
+                || !matches!(direction.to_ascii_lowercase().as_str(), "asc" | "desc")
+                || words.next().is_some()
+            {
                 return Err(Oops::user(format!(
                     "Invalid \"order\" specified ({text}). A valid \"order\" specification is a comma-separated list of \
                      valid field names (optionally followed by asc/desc for the direction)"
@@ -88,7 +100,8 @@ impl Env<'_> {
             "create_date" => (0, i128::from(row.created), String::new()),
             _ => match row.value(field) {
                 Json::Number(text) => {
-                    let micros = Figure::parse(text).map(|figure| figure.times(Figure::parse("1000000").unwrap_or(Figure::ZERO)));
+                    let micros = Figure::parse(text)
+                        .map(|figure| figure.times(Figure::parse("1000000").unwrap_or(Figure::ZERO)));
                     let whole = micros.map(|figure| figure.rounded(0).text());
                     let whole = whole.and_then(|text| text.split('.').next().and_then(|text| text.parse().ok()));
                     (0, whole.unwrap_or(0), String::new())

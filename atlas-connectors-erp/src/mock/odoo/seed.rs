@@ -28,49 +28,80 @@ pub(super) fn fresh(version: Version, at: Timestamp) -> Database {
         (25, "JPY", "¥", "1.0", 0, false),
         (94, "KWD", "KD", "0.001", 3, false),
     ] {
-        put(&mut db, "res.currency", id, [
-            ("name", text(name)),
-            ("symbol", text(symbol)),
-            ("rounding", number(rounding)),
-            ("decimal_places", Json::int(places)),
-            ("active", Json::Bool(active)),
-        ]);
+        put(
+            &mut db,
+            "res.currency",
+            id,
+            [
+                ("name", text(name)),
+                ("symbol", text(symbol)),
+                ("rounding", number(rounding)),
+                ("decimal_places", Json::int(places)),
+                ("active", Json::Bool(active)),
+            ],
+        );
     }
-    for (id, name, code) in [(1, "Andorra", "AD"), (20, "Belgium", "BE"), (75, "France", "FR"), (233, "United States", "US")] {
+    for (id, name, code) in [
+        (1, "Andorra", "AD"),
+        (20, "Belgium", "BE"),
+        (75, "France", "FR"),
+        (233, "United States", "US"),
+    ] {
         put(&mut db, "res.country", id, [("name", text(name)), ("code", text(code))]);
     }
-    put(&mut db, "res.company", 1, [
-        ("name", text("My Company (San Francisco)")),
-        ("currency_id", Json::int(1)),
-        ("partner_id", Json::int(1)),
-        ("active", yes()),
-    ]);
-    put(&mut db, "res.company", second, [
-        ("name", text("Atlas Second Co")),
-        ("currency_id", Json::int(euro)),
-        ("partner_id", Json::int(2)),
-        ("active", yes()),
-    ]);
+    put(
+        &mut db,
+        "res.company",
+        1,
+        [
+            ("name", text("My Company (San Francisco)")),
+            ("currency_id", Json::int(1)),
+            ("partner_id", Json::int(1)),
+            ("active", yes()),
+        ],
+    );
+    put(
+        &mut db,
+        "res.company",
+        second,
+        [
+            ("name", text("Atlas Second Co")),
+            ("currency_id", Json::int(euro)),
+            ("partner_id", Json::int(2)),
+            ("active", yes()),
+        ],
+    );
     for (id, name, email, country, is_company) in [
         (1, "My Company (San Francisco)", "info@yourcompany.com", 233, true),
         (2, "Atlas Second Co", "info@second.example", 20, true),
         (3, "Mitchell Admin", "admin@yourcompany.example.com", 233, false),
         (8, "Wood Corner", "wood.corner26@example.com", 233, true),
         (9, "Acme Corporation", "acme_corp@yourcompany.example.com", 233, true),
-        (10, "Gemini Furniture", "gemini_furniture@fake.geminifurniture.com", 20, true),
+        (
+            10,
+            "Gemini Furniture",
+            "gemini_furniture@fake.geminifurniture.com",
+            20,
+            true,
+        ),
         (11, "Ready Mat", "ready.mat28@example.com", 233, true),
         (15, "Azure Interior", "azure.Interior24@example.com", 75, true),
     ] {
-        put(&mut db, "res.partner", id, [
-            ("name", text(name)),
-            ("email", text(email)),
-            ("country_id", Json::int(country)),
-            ("is_company", Json::Bool(is_company)),
-            ("customer_rank", Json::int(i64::from(id > 8))),
-            ("supplier_rank", Json::int(i64::from(id == 8 || id == 10))),
-            ("ref", Json::Text(format!("C{id:04}"))),
-            ("active", yes()),
-        ]);
+        put(
+            &mut db,
+            "res.partner",
+            id,
+            [
+                ("name", text(name)),
+                ("email", text(email)),
+                ("country_id", Json::int(country)),
+                ("is_company", Json::Bool(is_company)),
+                ("customer_rank", Json::int(i64::from(id > 8))),
+                ("supplier_rank", Json::int(i64::from(id == 8 || id == 10))),
+                ("ref", Json::Text(format!("C{id:04}"))),
+                ("active", yes()),
+            ],
+        );
     }
     for (id, code, name, price, cost) in [
         (5, "FURN_7777", "Office Chair", "70.0", "55.0"),
@@ -78,18 +109,23 @@ pub(super) fn fresh(version: Version, at: Timestamp) -> Database {
         (7, "FURN_0096", "Customizable Desk", "750.0", "500.0"),
     ] {
         for model in ["product.template", "product.product"] {
-            put(&mut db, model, id, [
-                ("name", text(name)),
-                ("default_code", text(code)),
-                ("type", text("consu")),
-                ("list_price", number(price)),
-                ("standard_price", number(cost)),
-                ("uom_id", Json::int(1)),
-                ("sale_ok", yes()),
-                ("purchase_ok", yes()),
-                ("active", yes()),
-                ("product_tmpl_id", Json::int(id)),
-            ]);
+            put(
+                &mut db,
+                model,
+                id,
+                [
+                    ("name", text(name)),
+                    ("default_code", text(code)),
+                    ("type", text("consu")),
+                    ("list_price", number(price)),
+                    ("standard_price", number(cost)),
+                    ("uom_id", Json::int(1)),
+                    ("sale_ok", yes()),
+                    ("purchase_ok", yes()),
+                    ("active", yes()),
+                    ("product_tmpl_id", Json::int(id)),
+                ],
+            );
         }
     }
     put(&mut db, "uom.uom", 1, [("name", text("Units")), ("active", yes())]);
@@ -108,7 +144,12 @@ pub(super) fn fresh(version: Version, at: Timestamp) -> Database {
         (480, "purchase", "installed"),
         (490, "stock", "installed"),
     ] {
-        put(&mut db, "ir.module.module", id, [("name", text(name)), ("shortdesc", text(name)), ("state", text(state))]);
+        put(
+            &mut db,
+            "ir.module.module",
+            id,
+            [("name", text(name)), ("shortdesc", text(name)), ("state", text(state))],
+        );
     }
     for (id, model) in [(604, "sale.order"), (90, "res.partner")] {
         put(&mut db, "ir.model", id, [("model", text(model)), ("name", text(model))]);
@@ -126,29 +167,86 @@ fn users(db: &mut Database, first: i64, second: i64, at: Timestamp) {
     let key = |secret: &str| (secret.to_owned(), None, None);
     let everywhere = Vec::from([1, second]);
     let people = [
-        (2, "admin", "Mitchell Admin", Rights::Admin, everywhere, true, false, Vec::from([
-            key("admin-key"),
-            ("scoped-key".to_owned(), Some("mail.plugin".to_owned()), None),
-            ("expired-key".to_owned(), None, Some(past)),
-        ])),
-        (first, "atlas.limited", "Atlas Limited", Rights::Limited, Vec::from([1]), true, false, Vec::from([key("limited-key")])),
-        (first + 1, "atlas.sales", "Atlas Salesman", Rights::Sales, Vec::from([1]), true, false, Vec::from([
-            ("sales-key".to_owned(), None, Some(soon)),
-        ])),
-        (first + 2, "atlas.bot", "Atlas Bot", Rights::Bot, Vec::from([1]), true, false, Vec::from([key("bot-key")])),
-        (first + 3, "atlas.totp", "Atlas Two Factor", Rights::Bot, Vec::from([1]), true, true, Vec::from([key("totp-key")])),
-        (first + 4, "atlas.gone", "Atlas Gone", Rights::Bot, Vec::from([1]), false, false, Vec::from([key("gone-key")])),
+        (
+            2,
+            "admin",
+            "Mitchell Admin",
+            Rights::Admin,
+            everywhere,
+            true,
+            false,
+            Vec::from([
+                key("admin-key"),
+                ("scoped-key".to_owned(), Some("mail.plugin".to_owned()), None),
+                ("expired-key".to_owned(), None, Some(past)),
+            ]),
+        ),
+        (
+            first,
+            "atlas.limited",
+            "Atlas Limited",
+            Rights::Limited,
+            Vec::from([1]),
+            true,
+            false,
+            Vec::from([key("limited-key")]),
+        ),
+        (
+            first + 1,
+            "atlas.sales",
+            "Atlas Salesman",
+            Rights::Sales,
+            Vec::from([1]),
+            true,
+            false,
+            Vec::from([("sales-key".to_owned(), None, Some(soon))]),
+        ),
+        (
+            first + 2,
+            "atlas.bot",
+            "Atlas Bot",
+            Rights::Bot,
+            Vec::from([1]),
+            true,
+            false,
+            Vec::from([key("bot-key")]),
+        ),
+        (
+            first + 3,
+            "atlas.totp",
+            "Atlas Two Factor",
+            Rights::Bot,
+            Vec::from([1]),
+            true,
+            true,
+            Vec::from([key("totp-key")]),
+        ),
+        (
+            first + 4,
+            "atlas.gone",
+            "Atlas Gone",
+            Rights::Bot,
+            Vec::from([1]),
+            false,
+            false,
+            Vec::from([key("gone-key")]),
+        ),
     ];
     for (id, login, name, rights, companies, active, second_factor, keys) in people {
-        put(db, "res.users", id, [
-            ("login", Json::text(login)),
-            ("name", Json::text(name)),
-            ("company_id", Json::int(1)),
-            ("company_ids", Json::ids(&companies)),
-            ("tz", Json::text("Europe/Brussels")),
-            ("lang", Json::text("en_US")),
-            ("active", Json::Bool(active)),
-        ]);
+        put(
+            db,
+            "res.users",
+            id,
+            [
+                ("login", Json::text(login)),
+                ("name", Json::text(name)),
+                ("company_id", Json::int(1)),
+                ("company_ids", Json::ids(&companies)),
+                ("tz", Json::text("Europe/Brussels")),
+                ("lang", Json::text("en_US")),
+                ("active", Json::Bool(active)),
+            ],
+        );
         let mut held = Vec::new();
         for (secret, scope, expires) in keys {
             let expiration = expires.map_or(Json::Bool(false), |at| {
@@ -188,7 +286,10 @@ fn documents(db: &mut Database, second: i64) {
         Json::List(Vec::from([
             Json::int(0),
             Json::int(0),
-            Json::object([("product_id", Json::int(product)), (quantity, Json::Number(count.into()))]),
+            Json::object([
+                ("product_id", Json::int(product)),
+                (quantity, Json::Number(count.into())),
+            ]),
         ]))
     };
     let member = |name: &str, value: Json| (name.to_owned(), value);
@@ -212,8 +313,13 @@ fn documents(db: &mut Database, second: i64) {
             "purchase.order" => ("order_line", "product_qty"),
             _ => ("invoice_line_ids", "quantity"),
         };
-        let Some(definition) = models::model(model) else { continue };
-        let lines = lines.iter().map(|(product, count)| line(quantity, *product, count)).collect();
+        let Some(definition) = models::model(model) else {
+            continue;
+        };
+        let lines = lines
+            .iter()
+            .map(|(product, count)| line(quantity, *product, count))
+            .collect();
         let mut values = Vec::from([
             member("partner_id", Json::int(partner)),
             member("company_id", Json::int(company)),
@@ -227,8 +333,12 @@ fn documents(db: &mut Database, second: i64) {
             values.push(member("invoice_date", Json::text("2026-11-20")));
         }
         let context = Json::object([("allowed_company_ids", Json::ids(&[company]))]);
-        let Ok(mut env) = Env::new(db, 2, Some(&context)) else { continue };
-        let Ok(id) = env.create(definition, &values) else { continue };
+        let Ok(mut env) = Env::new(db, 2, Some(&context)) else {
+            continue;
+        };
+        let Ok(id) = env.create(definition, &values) else {
+            continue;
+        };
         if let Some(row) = db.row_mut(model, id) {
             row.values.insert("state", Json::text(state));
             if state == "posted" {

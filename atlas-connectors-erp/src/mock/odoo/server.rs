@@ -143,7 +143,9 @@ impl Odoo {
     /// All effects that were carried out and committed.
     pub fn effects(&self) -> u64 {
         let world = self.world();
-        let Some(database) = world.databases.get(DATABASE) else { return 0 };
+        let Some(database) = world.databases.get(DATABASE) else {
+            return 0;
+        };
         ["create", "write", "unlink", "action", "message"]
             .iter()
             .map(|kind| database.counts.sum(kind))
@@ -152,7 +154,10 @@ impl Odoo {
 
     fn count(&self, kind: &'static str, model: &str) -> u64 {
         let world = self.world();
-        world.databases.get(DATABASE).map_or(0, |database| database.counts.of(kind, model))
+        world
+            .databases
+            .get(DATABASE)
+            .map_or(0, |database| database.counts.of(kind, model))
     }
 
     /// Requests that arrived.
@@ -191,7 +196,9 @@ impl Odoo {
         let mut made = 0;
         self.in_database(|db| {
             if let Some(model) = models::model(model) {
-                let known = values.iter().filter_map(|(name, value)| Some((model.field(name)?.name, value.clone())));
+                let known = values
+                    .iter()
+                    .filter_map(|(name, value)| Some((model.field(name)?.name, value.clone())));
                 let known: BTreeMap<_, _> = known.collect();
                 made = db.insert(model.name, 2, known);
             }
@@ -204,7 +211,9 @@ impl Odoo {
         self.in_database(|db| {
             if let Some(model) = models::model(model) {
                 let last = db.table(model.name).map_or(0, |table| table.last);
-                let known = values.iter().filter_map(|(name, value)| Some((model.field(name)?.name, value.clone())));
+                let known = values
+                    .iter()
+                    .filter_map(|(name, value)| Some((model.field(name)?.name, value.clone())));
                 let known: BTreeMap<_, _> = known.collect();
                 if let Some(table) = db.tables.get_mut(model.name) {
                     table.last = id.saturating_sub(1);
@@ -284,6 +293,8 @@ fn answer(world: &Mutex<World>, faults: &Faults, request: &Request) -> Answer {
 
 impl fmt::Debug for Odoo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Odoo").field("server", &self.server).finish_non_exhaustive()
+        f.debug_struct("Odoo")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
     }
 }

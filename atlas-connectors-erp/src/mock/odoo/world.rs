@@ -27,10 +27,7 @@ pub(super) struct World {
 impl World {
     pub(super) fn authenticate(&self, arguments: &[Json]) -> Done<Json> {
         let text = |at: usize| arguments.get(at).and_then(Json::as_text).unwrap_or_default();
-        let database = self
-            .databases
-            .get(text(0))
-            .ok_or_else(|| Oops::no_database(text(0)))?;
+        let database = self.databases.get(text(0)).ok_or_else(|| Oops::no_database(text(0)))?;
         let user = database.users.iter().find(|user| user.login == text(1));
         let user = user.filter(|user| database.secret_of(user, text(2), false, self.clock.now()));
         Ok(user.map_or(Json::Bool(false), |user| Json::int(user.id)))
@@ -69,7 +66,11 @@ impl World {
         let Some(db) = self.databases.get_mut(database) else {
             return Err(Oops::no_database(database));
         };
-        let context = call.named.iter().find(|(name, _)| name == "context").map(|(_, value)| value);
+        let context = call
+            .named
+            .iter()
+            .find(|(name, _)| name == "context")
+            .map(|(_, value)| value);
         if calls::is_read(&call.method) {
             return Env::new(db, uid, context)?.call(call);
         }
@@ -86,7 +87,10 @@ impl World {
             return Err(match self.version {
                 Version::V18 => Oops::sql(
                     "psycopg2.errors.LockNotAvailable",
-                    format!("could not obtain lock on row in relation \"{}\"\n", call.model.replace('.', "_")),
+                    format!(
+                        "could not obtain lock on row in relation \"{}\"\n",
+                        call.model.replace('.', "_")
+                    ),
                 ),
                 Version::V19 => Oops::lock(),
             });

@@ -86,10 +86,14 @@ impl Env<'_> {
                 ));
             }
             if confirmed && model.name == "purchase.order" {
-                return Err(Oops::user("In order to delete a purchase order, you must cancel it first."));
+                return Err(Oops::user(
+                    "In order to delete a purchase order, you must cancel it first.",
+                ));
             }
             if confirmed && model.name == "account.move" {
-                return Err(Oops::user("You cannot delete a posted journal entry; reset it to draft first."));
+                return Err(Oops::user(
+                    "You cannot delete a posted journal entry; reset it to draft first.",
+                ));
             }
             if model.name == "res.partner" {
                 self.refuse_if_used(*id)?;
@@ -114,9 +118,27 @@ impl Env<'_> {
 
     fn refuse_if_used(&self, partner: i64) -> Done<()> {
         let users = [
-            ("res.company", "Companies", "partner_id", "Partner", "res_company_partner_id_fkey"),
-            ("sale.order", "Sales Order", "partner_id", "Customer", "sale_order_partner_id_fkey"),
-            ("purchase.order", "Purchase Order", "partner_id", "Vendor", "purchase_order_partner_id_fkey"),
+            (
+                "res.company",
+                "Companies",
+                "partner_id",
+                "Partner",
+                "res_company_partner_id_fkey",
+            ),
+            (
+                "sale.order",
+                "Sales Order",
+                "partner_id",
+                "Customer",
+                "sale_order_partner_id_fkey",
+            ),
+            (
+                "purchase.order",
+                "Purchase Order",
+                "partner_id",
+                "Vendor",
+                "purchase_order_partner_id_fkey",
+            ),
         ];
         for (model, label, field, field_label, constraint) in users {
             let rows = self.db.table(model).into_iter().flat_map(|table| table.rows.values());
@@ -141,9 +163,7 @@ impl Env<'_> {
         if let Some(table) = self.db.tables.get_mut(model) {
             table.rows.remove(&id);
         }
-        self.db
-            .names
-            .retain(|_, (of, record)| (*of, *record) != (model, id));
+        self.db.names.retain(|_, (of, record)| (*of, *record) != (model, id));
     }
 
     fn required(&self, model: &ModelDef, field: &FieldDef) -> Oops {
@@ -174,7 +194,10 @@ impl Env<'_> {
                 .ok_or_else(|| unknown_field(self.version(), place, model.name, name))?;
             if field.is_many() {
                 commands.push((field, value.clone()));
-            } else if !matches!(field.name, "id" | "create_date" | "write_date" | "create_uid" | "write_uid" | "display_name") {
+            } else if !matches!(
+                field.name,
+                "id" | "create_date" | "write_date" | "create_uid" | "write_uid" | "display_name"
+            ) {
                 row.insert(field.name, self.coerced(model, field, value)?);
             }
         }
@@ -203,8 +226,13 @@ impl Env<'_> {
             "selection" => match value.as_text() {
                 Some(text) if field.selection().iter().any(|(known, _)| *known == text) => value.clone(),
                 _ => {
-                    let shown = value.as_text().map_or_else(|| value.to_text(), |text| format!("'{text}'"));
-                    return Err(Oops::value(format!("Wrong value for {}.{}: {shown}", model.name, field.name)));
+                    let shown = value
+                        .as_text()
+                        .map_or_else(|| value.to_text(), |text| format!("'{text}'"));
+                    return Err(Oops::value(format!(
+                        "Wrong value for {}.{}: {shown}",
+                        model.name, field.name
+                    )));
                 }
             },
             "float" | "monetary" => {
@@ -221,10 +249,17 @@ impl Env<'_> {
             }
             "integer" | "many2one_reference" => match value.as_int() {
                 Some(number) if i32::try_from(number).is_ok() => value.clone(),
-                Some(_) => return Err(Oops::sql("psycopg2.errors.NumericValueOutOfRange", "integer out of range\n")),
+                Some(_) => {
+                    return Err(Oops::sql(
+                        "psycopg2.errors.NumericValueOutOfRange",
+                        "integer out of range\n",
+                    ));
+                }
                 None => {
                     let shown = value.as_text().unwrap_or_default();
-                    return Err(Oops::value(format!("invalid literal for int() with base 10: '{shown}'")));
+                    return Err(Oops::value(format!(
+                        "invalid literal for int() with base 10: '{shown}'"
+                    )));
                 }
             },
             "datetime" => {
@@ -241,7 +276,9 @@ impl Env<'_> {
                 let text = value.as_text().unwrap_or_default();
                 let day = text.get(..10).unwrap_or(text);
                 if micros(&format!("{day} 00:00:00")).is_none() {
-                    return Err(Oops::value(format!("time data '{day}' does not match format '%Y-%m-%d'")));
+                    return Err(Oops::value(format!(
+                        "time data '{day}' does not match format '%Y-%m-%d'"
+                    )));
                 }
                 Json::text(day)
             }
@@ -267,7 +304,10 @@ impl Env<'_> {
             let Some(child) = models::model(child) else { continue };
             for item in items {
                 let parts = item.as_list().unwrap_or_default();
-                let (number, target) = (parts.first().and_then(Json::as_int), parts.get(1).and_then(Json::as_int));
+                let (number, target) = (
+                    parts.first().and_then(Json::as_int),
+                    parts.get(1).and_then(Json::as_int),
+                );
                 let values = parts.get(2).and_then(Json::as_object).unwrap_or_default();
                 match (number, target) {
                     (Some(0), _) => {
@@ -297,7 +337,10 @@ impl Env<'_> {
     }
 
     fn obey_links(&mut self, model: &ModelDef, id: i64, field: &FieldDef, items: &[Json]) {
-        let now = self.db.row(model.name, id).and_then(|row| row.value(field.name).as_ids());
+        let now = self
+            .db
+            .row(model.name, id)
+            .and_then(|row| row.value(field.name).as_ids());
         let mut linked = now.unwrap_or_default();
         if let Some(plain) = Json::List(items.to_vec()).as_ids() {
             linked = plain;
@@ -312,7 +355,9 @@ impl Env<'_> {
                 _ => {}
             }
         }
-        let name = models::model(model.name).and_then(|model| model.field(field.name)).map(|field| field.name);
+        let name = models::model(model.name)
+            .and_then(|model| model.field(field.name))
+            .map(|field| field.name);
         if let (Some(name), Some(row)) = (name, self.db.row_mut(model.name, id)) {
             row.values.insert(name, Json::ids(&linked));
         }
@@ -330,5 +375,12 @@ fn store_file(version: Version, datas: &str, row: &mut Values) {
     };
     row.insert("checksum", checksum);
     row.insert("file_size", Json::int(i64::try_from(content.len()).unwrap_or(i64::MAX)));
-    row.insert("datas", if content.is_empty() { Json::Bool(false) } else { Json::text(datas) });
+    row.insert(
+        "datas",
+        if content.is_empty() {
+            Json::Bool(false)
+        } else {
+            Json::text(datas)
+        },
+    );
 }
