@@ -7,10 +7,12 @@ pub mod batch;
 mod error;
 mod messages;
 pub mod metadata;
+mod model;
 mod next_link;
 mod version;
 
 pub use error::{Envelope, FailureDetail, ODataFailure};
 pub use messages::{header_messages, row_messages};
+pub use model::{CatalogSettings, EntityModel, Model, Wire};
 pub use next_link::{LinkGuard, ServiceRoot};
 pub use version::Version;

@@ -126,7 +126,11 @@ impl Refusal {
 
     fn v4(&self) -> String {
         let first = self.notes.first().cloned().unwrap_or_else(|| Note::error("", "", ""));
-        let mut out = format!("{{\"error\":{{\"code\":{},\"message\":{}", text(&first.code), text(&first.text));
+        let mut out = format!(
+            "{{\"error\":{{\"code\":{},\"message\":{}",
+            text(&first.code),
+            text(&first.text)
+        );
         if !first.target.is_empty() {
             let _ = write!(out, ",\"target\":{}", text(&first.target));
         }
@@ -161,7 +165,10 @@ impl Reply {
                 "application/json;odata.metadata=minimal;charset=utf-8",
                 ("odata-version", "4.0".to_owned()),
             ),
-            false => ("application/json;charset=utf-8", ("dataserviceversion", "2.0".to_owned())),
+            false => (
+                "application/json;charset=utf-8",
+                ("dataserviceversion", "2.0".to_owned()),
+            ),
         };
         Self {
             status,

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::answer::{Refusal, Reply};
-use super::service::{Call, carry_out};
 use super::schema::ServiceDef;
+use super::service::{Call, carry_out};
 use super::world::World;
 
 /// One request inside.
@@ -21,7 +21,13 @@ enum Item {
     Set(Vec<Part>),
 }
 
-pub(super) fn multipart(world: &mut World, service: &ServiceDef, kind: &str, body: &str, go_on: bool) -> Result<Reply, Refusal> {
+pub(super) fn multipart(
+    world: &mut World,
+    service: &ServiceDef,
+    kind: &str,
+    body: &str,
+    go_on: bool,
+) -> Result<Reply, Refusal> {
     let bad = || Refusal::syntax("The batch request could not be read");
     let items = read(service, boundary(kind).ok_or_else(bad)?, body).ok_or_else(bad)?;
     const OUTER: &str = "A0B1C2D3E4F5_0";
@@ -42,7 +48,10 @@ pub(super) fn multipart(world: &mut World, service: &ServiceDef, kind: &str, bod
                     }
                     None => {
                         const INNER: &str = "A0B1C2D3E4F5_1";
-                        let _ = write!(out, "--{OUTER}\r\nContent-Type: multipart/mixed; boundary={INNER}\r\n\r\n");
+                        let _ = write!(
+                            out,
+                            "--{OUTER}\r\nContent-Type: multipart/mixed; boundary={INNER}\r\n\r\n"
+                        );
                         for (part, reply) in parts.iter().zip(&replies) {
                             write_part(&mut out, INNER, part.content_id.as_deref(), reply);
                         }
@@ -195,7 +204,10 @@ fn headers(section: &str) -> Option<(Headers, &str)> {
 }
 
 fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
-    headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    headers
+        .iter()
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.as_str())
 }
 
 fn part(service: &ServiceDef, outer: &Headers, text: &str) -> Option<Part> {
@@ -205,7 +217,13 @@ fn part(service: &ServiceDef, outer: &Headers, text: &str) -> Option<Part> {
     let (headers, body) = headers(rest)?;
     Some(Part {
         content_id: header(outer, "content-id").map(str::to_owned),
-        call: call(service, method, target, headers, body.trim_end_matches("\r\n").to_owned()),
+        call: call(
+            service,
+            method,
+            target,
+            headers,
+            body.trim_end_matches("\r\n").to_owned(),
+        ),
     })
 }
 
@@ -247,7 +265,8 @@ pub(super) fn json_batch(world: &mut World, service: &ServiceDef, body: &str, go
         at = end;
         let depends = members.iter().any(|member| {
             member["dependsOn"].as_array().into_iter().flatten().any(|on| {
-                on.as_str().is_some_and(|on| failed_ids.iter().any(|failed| failed == on))
+                on.as_str()
+                    .is_some_and(|on| failed_ids.iter().any(|failed| failed == on))
             })
         });
         let mut parts = Vec::new();

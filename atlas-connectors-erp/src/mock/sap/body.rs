@@ -38,14 +38,27 @@ fn body(value: &Value, def: &'static TableDef, v4: bool, ieee: bool) -> Result<B
                     .ok_or_else(|| Refusal::property(name, &def.type_name(v4)))?,
                 _ => return Err(Refusal::property(name, &def.type_name(v4))),
             };
-            let lines = rows.iter().map(|row| body(row, link.to.def(), v4, ieee)).collect::<Result<_, _>>()?;
+            let lines = rows
+                .iter()
+                .map(|row| body(row, link.to.def(), v4, ieee))
+                .collect::<Result<_, _>>()?;
             out.lines.push((link.to, lines));
             continue;
         }
-        let at = def.at(name, v4).ok_or_else(|| Refusal::property(name, &def.type_name(v4)))?;
+        let at = def
+            .at(name, v4)
+            .ok_or_else(|| Refusal::property(name, &def.type_name(v4)))?;
         let kind = def.fields.get(at).map_or(Kind::Bool, |field| field.kind);
-        let parsed = parse(kind, value, v4, ieee)
-            .ok_or_else(|| Refusal::of(400, vec![Note::error(FRAMEWORK_ID, format!("Property {name} has an invalid value"), name)]))?;
+        let parsed = parse(kind, value, v4, ieee).ok_or_else(|| {
+            Refusal::of(
+                400,
+                vec![Note::error(
+                    FRAMEWORK_ID,
+                    format!("Property {name} has an invalid value"),
+                    name,
+                )],
+            )
+        })?;
         out.fields.push((at, parsed));
     }
     Ok(out)
@@ -53,7 +66,10 @@ fn body(value: &Value, def: &'static TableDef, v4: bool, ieee: bool) -> Result<B
 
 /// A value of a kind out of JSON, or `None` where this version does not take it so. A decimal as a number is an error in
 /// V2; in V4 texts are taken only where the content type says so (`sap-odata.md`, section 6).
-#[allow(clippy::option_option, reason = "no value, and not a value of this kind, are two things")]
+#[allow(
+    clippy::option_option,
+    reason = "no value, and not a value of this kind, are two things"
+)]
 fn parse(kind: Kind, value: &Value, v4: bool, ieee: bool) -> Option<Option<String>> {
     match (kind, value) {
         (Kind::Date | Kind::Stamp, Value::Null) => Some(None),

@@ -93,7 +93,9 @@ fn reply(world: &mut World, request: &Request, cookies: &mut Vec<String>) -> Rep
     let call = call(request, rest);
     let tokens = world.settings.tokens;
     let reads = matches!(call.method.as_str(), "GET" | "HEAD");
-    let fetch = call.header("x-csrf-token").is_some_and(|value| value.eq_ignore_ascii_case("fetch"));
+    let fetch = call
+        .header("x-csrf-token")
+        .is_some_and(|value| value.eq_ignore_ascii_case("fetch"));
     if call.method == "HEAD" && fetch && tokens == Tokens::HeadRefused {
         return Reply::plain(405, "text/plain", "");
     }
@@ -101,16 +103,19 @@ fn reply(world: &mut World, request: &Request, cookies: &mut Vec<String>) -> Rep
         let held = world.sessions.get(&session).and_then(|session| session.token.clone());
         if held.is_none() || call.header("x-csrf-token") != held.as_deref() {
             world.counters.token_refusals += 1;
-            return Reply::plain(403, "text/plain; charset=utf-8", "CSRF token validation failed").with("x-csrf-token", "Required");
+            return Reply::plain(403, "text/plain; charset=utf-8", "CSRF token validation failed")
+                .with("x-csrf-token", "Required");
         }
     }
     let data = !matches!(call.operation(service), "token" | "service" | "metadata");
     let writes = !reads && call.operation(service) != "batch";
     if data && (!may_read || (writes && !may_write)) {
-        return Refusal::new(403, "/IWBEP/CX_MGW_NO_AUTH", "You are not authorized for this activity").reply(service.v4);
+        return Refusal::new(403, "/IWBEP/CX_MGW_NO_AUTH", "You are not authorized for this activity")
+            .reply(service.v4);
     }
     if call.operation(service) == "batch" && !may_write && has_writes(&call.body) {
-        return Refusal::new(403, "/IWBEP/CX_MGW_NO_AUTH", "You are not authorized for this activity").reply(service.v4);
+        return Refusal::new(403, "/IWBEP/CX_MGW_NO_AUTH", "You are not authorized for this activity")
+            .reply(service.v4);
     }
     let mut reply = carry_out(world, service, &call).unwrap_or_else(|refusal| refusal.reply(service.v4));
     let silent = call.method == "HEAD" && tokens == Tokens::HeadSilent;
@@ -125,9 +130,18 @@ fn reply(world: &mut World, request: &Request, cookies: &mut Vec<String>) -> Rep
 }
 
 fn has_writes(body: &str) -> bool {
-    ["POST ", "PATCH ", "MERGE ", "DELETE ", "PUT ", "\"POST\"", "\"PATCH\"", "\"DELETE\""]
-        .iter()
-        .any(|word| body.contains(word))
+    [
+        "POST ",
+        "PATCH ",
+        "MERGE ",
+        "DELETE ",
+        "PUT ",
+        "\"POST\"",
+        "\"PATCH\"",
+        "\"DELETE\"",
+    ]
+    .iter()
+    .any(|word| body.contains(word))
 }
 
 fn logon(world: &mut World, request: &Request) -> Result<(bool, bool), Reply> {
@@ -159,7 +173,10 @@ fn logon(world: &mut World, request: &Request) -> Result<(bool, bool), Reply> {
     });
     known.ok_or_else(|| {
         world.counters.refused_logons += 1;
-        page().with("www-authenticate", "Basic realm=\"SAP NetWeaver Application Server [ATL/100]\"")
+        page().with(
+            "www-authenticate",
+            "Basic realm=\"SAP NetWeaver Application Server [ATL/100]\"",
+        )
     })
 }
 
@@ -199,7 +216,12 @@ fn forbidden(service: &ServiceDef) -> Reply {
 fn unknown_path(path: &str) -> Reply {
     let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     if path.starts_with("/sap/opu/odata4/") {
-        return Refusal::new(404, "/IWBEP/CM_V4_COS/014", format!("Service group '{name}' not published")).reply(true);
+        return Refusal::new(
+            404,
+            "/IWBEP/CM_V4_COS/014",
+            format!("Service group '{name}' not published"),
+        )
+        .reply(true);
     }
     if path.starts_with("/sap/opu/odata/") {
         let text = format!("No service found for namespace , name {name}, version 0001");

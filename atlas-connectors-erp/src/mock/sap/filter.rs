@@ -230,7 +230,10 @@ impl Parser {
     }
 
     fn field(&self, name: &str) -> Result<usize, Fault> {
-        let at = self.def.at(name, self.v4).ok_or_else(|| Fault::UnknownField(name.to_owned()))?;
+        let at = self
+            .def
+            .at(name, self.v4)
+            .ok_or_else(|| Fault::UnknownField(name.to_owned()))?;
         let filterable = self.def.fields.get(at).is_some_and(|field| field.filterable);
         match filterable {
             true => Ok(at),
@@ -382,17 +385,29 @@ mod tests {
             ("LastChangeDateTime", "2026-01-02T03:04:05.678Z"),
         ];
         for (text, v4) in [
-            ("SalesOrder eq '10' and TotalNetAmount gt 1234567890123456789012345678.4m", false),
-            ("SalesOrder eq '10' and TotalNetAmount gt 1234567890123456789012345678.4", true),
+            (
+                "SalesOrder eq '10' and TotalNetAmount gt 1234567890123456789012345678.4m",
+                false,
+            ),
+            (
+                "SalesOrder eq '10' and TotalNetAmount gt 1234567890123456789012345678.4",
+                true,
+            ),
             ("substringof('Neil & ',PurchaseOrderByCustomer) eq true", false),
             ("contains(PurchaseOrderByCustomer,'O''Neil')", true),
             ("CreationDate ge datetime'2026-01-02T00:00:00'", false),
             ("CreationDate ge 2026-01-02", true),
             ("LastChangeDateTime gt datetimeoffset'2026-01-02T03:04:05Z'", false),
-            ("LastChangeDateTime gt 2026-01-02T03:04:05.677Z or SalesOrder eq 'x'", true),
+            (
+                "LastChangeDateTime gt 2026-01-02T03:04:05.677Z or SalesOrder eq 'x'",
+                true,
+            ),
             ("not (SalesOrder eq '11')", false),
             ("RequestedDeliveryDate eq null", true),
-            ("(SalesOrder eq '9' or SalesOrder eq '10') and startswith(SalesOrder,'1')", true),
+            (
+                "(SalesOrder eq '9' or SalesOrder eq '10') and startswith(SalesOrder,'1')",
+                true,
+            ),
         ] {
             assert_eq!(holds(text, v4, &row), Ok(true), "{text}");
         }
@@ -401,14 +416,22 @@ mod tests {
             ("TotalNetAmount gt '1'", true, Fault::Literal),
             ("TotalNetAmount gt 1m", true, Fault::Literal),
             ("CreationDate ge '2026-01-02'", false, Fault::Literal),
-            ("CreationDate ge datetimeoffset'2026-01-02T00:00:00Z'", false, Fault::Literal),
+            (
+                "CreationDate ge datetimeoffset'2026-01-02T00:00:00Z'",
+                false,
+                Fault::Literal,
+            ),
             ("contains(SalesOrder,'1')", false, Fault::Syntax),
             ("substringof('1',SalesOrder)", true, Fault::Syntax),
             ("not (SalesOrder eq '1')", true, Fault::Syntax),
             ("SalesOrder in ('1')", true, Fault::Syntax),
             ("SalesOrder eq '1", true, Fault::Syntax),
             ("Nope eq '1'", true, Fault::UnknownField("Nope".into())),
-            ("HeaderBillingBlockReason eq '1'", true, Fault::NotFilterable("HeaderBillingBlockReason".into())),
+            (
+                "HeaderBillingBlockReason eq '1'",
+                true,
+                Fault::NotFilterable("HeaderBillingBlockReason".into()),
+            ),
         ] {
             assert_eq!(holds(text, v4, &row), Err(fault), "{text}");
         }

@@ -27,7 +27,11 @@ fn v2(service: &ServiceDef) -> String {
     let (mut associations, mut sets) = (String::new(), String::new());
     for def in service.tables.iter().map(|table| table.def()) {
         let name = def.type_name(false);
-        let _ = write!(out, "<EntityType Name=\"{name}\" sap:label=\"{}\" sap:content-version=\"1\"><Key>", def.label);
+        let _ = write!(
+            out,
+            "<EntityType Name=\"{name}\" sap:label=\"{}\" sap:content-version=\"1\"><Key>",
+            def.label
+        );
         for (_, key) in def.keys() {
             let _ = write!(out, "<PropertyRef Name=\"{}\"/>", key.v2);
         }
@@ -112,7 +116,10 @@ fn v2_property(def: &TableDef, field: &FieldDef) -> String {
         Kind::Decimal(precision, scale) => {
             write!(out, " Type=\"Edm.Decimal\" Precision=\"{precision}\" Scale=\"{scale}\"")
         }
-        Kind::Date => write!(out, " Type=\"Edm.DateTime\" Precision=\"0\" sap:display-format=\"Date\""),
+        Kind::Date => write!(
+            out,
+            " Type=\"Edm.DateTime\" Precision=\"0\" sap:display-format=\"Date\""
+        ),
         Kind::Stamp => write!(out, " Type=\"Edm.DateTimeOffset\" Precision=\"7\""),
         Kind::Bool => write!(out, " Type=\"Edm.Boolean\""),
     };
@@ -244,7 +251,10 @@ fn v4_type(service: &ServiceDef, def: &TableDef, out: &mut String, annotations: 
     }
     if def.draft {
         for flag in ["IsActiveEntity", "HasActiveEntity", "HasDraftEntity"] {
-            let _ = write!(out, "<Property Name=\"{flag}\" Type=\"Edm.Boolean\" Nullable=\"false\"/>");
+            let _ = write!(
+                out,
+                "<Property Name=\"{flag}\" Type=\"Edm.Boolean\" Nullable=\"false\"/>"
+            );
         }
     }
     for link in def.links {
@@ -257,7 +267,11 @@ fn v4_type(service: &ServiceDef, def: &TableDef, out: &mut String, annotations: 
     }
     out.push_str("</EntityType>");
 
-    let _ = write!(annotations, "<Annotations Target=\"{ns}.{name}\"><Annotation Term=\"SAP__common.Label\" String=\"{}\"/>", def.label);
+    let _ = write!(
+        annotations,
+        "<Annotations Target=\"{ns}.{name}\"><Annotation Term=\"SAP__common.Label\" String=\"{}\"/>",
+        def.label
+    );
     annotations.push_str("</Annotations>");
     let _ = write!(annotations, "<Annotations Target=\"{ns}.Container/{}\">", def.v4);
     if let Some(stamp) = def.stamp {

@@ -38,7 +38,11 @@ impl Options {
         for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decoded(name), decoded(&value.replace('+', " ")));
-            let number = || value.parse::<usize>().map_err(|_| Refusal::syntax("Invalid system query option value"));
+            let number = || {
+                value
+                    .parse::<usize>()
+                    .map_err(|_| Refusal::syntax("Invalid system query option value"))
+            };
             match name.as_str() {
                 "$filter" => out.filter = Some(value),
                 "$orderby" => out.order = Some(value),
@@ -106,7 +110,11 @@ fn wanted(def: &'static TableDef, options: &Options, v4: bool) -> Result<Wanted,
         links.push((link, fields));
     }
     let mut fields = None;
-    if let Some(list) = options.select.as_deref().filter(|list| !list.is_empty() && *list != "*") {
+    if let Some(list) = options
+        .select
+        .as_deref()
+        .filter(|list| !list.is_empty() && *list != "*")
+    {
         let mut own = Vec::new();
         for name in list.split(',') {
             let Some((link, field)) = name.split_once('/').filter(|_| !v4) else {
@@ -132,7 +140,10 @@ fn wanted(def: &'static TableDef, options: &Options, v4: bool) -> Result<Wanted,
 
 fn positions<'a>(def: &TableDef, names: impl Iterator<Item = &'a str>, v4: bool) -> Result<Vec<usize>, Refusal> {
     names
-        .map(|name| def.at(name, v4).ok_or_else(|| Refusal::property(name, &def.type_name(v4))))
+        .map(|name| {
+            def.at(name, v4)
+                .ok_or_else(|| Refusal::property(name, &def.type_name(v4)))
+        })
         .collect()
 }
 
@@ -162,7 +173,10 @@ fn split(text: &str) -> Vec<String> {
 fn children<'a>(world: &'a World, def: &TableDef, row: &Row, link: &LinkDef) -> Vec<&'a Row> {
     let to = link.to.def();
     // The parent's key is the beginning of the children's.
-    let parent: Vec<_> = def.keys().map(|(at, _)| row.values.get(at).cloned().flatten()).collect();
+    let parent: Vec<_> = def
+        .keys()
+        .map(|(at, _)| row.values.get(at).cloned().flatten())
+        .collect();
     let rows = world.rows(link.to).iter();
     rows.filter(|child| {
         to.keys()
@@ -209,7 +223,9 @@ pub(super) fn list(
                 Some((name, direction)) => (name, direction.trim() == "desc"),
                 None => (part.trim(), false),
             };
-            let at = def.at(name, v4).ok_or_else(|| Refusal::property(name, &def.type_name(v4)))?;
+            let at = def
+                .at(name, v4)
+                .ok_or_else(|| Refusal::property(name, &def.type_name(v4)))?;
             by.push((at, down));
         }
         rows.sort_by(|left, right| by_fields(def, &by, left, right));
@@ -225,7 +241,11 @@ pub(super) fn list(
         ));
     }
     if options.bad_token && v4 {
-        return Err(Refusal::new(400, "/IWBEP/CM_V4_RUNTIME/021", "The skip token is not valid"));
+        return Err(Refusal::new(
+            400,
+            "/IWBEP/CM_V4_RUNTIME/021",
+            "The skip token is not valid",
+        ));
     }
     let rows: Vec<&Row> = rows.into_iter().skip(options.skip.unwrap_or(0)).collect();
     let total = rows.len() + options.skip.unwrap_or(0);
@@ -408,12 +428,19 @@ fn render(world: &World, shape: &Shape<'_>, def: &'static TableDef, row: &Row, w
             continue;
         }
         name(out, field.name(v4));
-        value(field.kind, row.values.get(at).and_then(Option::as_deref), v4, shape.ieee, out);
+        value(
+            field.kind,
+            row.values.get(at).and_then(Option::as_deref),
+            v4,
+            shape.ieee,
+            out,
+        );
     }
     if def.draft {
-        let twin = world.rows(def.table).iter().any(|other| {
-            other.active != row.active && other.key(def).values == row.key(def).values
-        });
+        let twin = world
+            .rows(def.table)
+            .iter()
+            .any(|other| other.active != row.active && other.key(def).values == row.key(def).values);
         name(out, "IsActiveEntity");
         let _ = write!(out, "{}", row.active);
         name(out, "HasActiveEntity");
@@ -442,7 +469,11 @@ fn render(world: &World, shape: &Shape<'_>, def: &'static TableDef, row: &Row, w
             None if !v4 && wanted.fields.is_none() => {
                 let uri = address(world, shape.service, def, &row.key(def));
                 name(out, link.v2);
-                let _ = write!(out, "{{\"__deferred\":{{\"uri\":{}}}}}", text(&format!("{uri}/{}", link.v2)));
+                let _ = write!(
+                    out,
+                    "{{\"__deferred\":{{\"uri\":{}}}}}",
+                    text(&format!("{uri}/{}", link.v2))
+                );
             }
             None => {}
         }

@@ -48,7 +48,11 @@ pub(super) fn target(service: &ServiceDef, path: &str) -> Result<Target, Refusal
     let unknown = || {
         Refusal::new(
             if v4 { 404 } else { 400 },
-            if v4 { "/IWBEP/CM_V4_APPS/002" } else { "/IWFND/CM_MGW/051" },
+            if v4 {
+                "/IWBEP/CM_V4_APPS/002"
+            } else {
+                "/IWFND/CM_MGW/051"
+            },
             "Resource not found for the segment",
         )
     };

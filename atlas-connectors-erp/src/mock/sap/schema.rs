@@ -438,9 +438,15 @@ pub(super) const TABLES: [&TableDef; 12] = [
 ];
 
 pub(super) const SERVICES: [ServiceDef; 13] = [
-    v2("API_BUSINESS_PARTNER", &[Table::BusinessPartner, Table::Customer, Table::Supplier]),
+    v2(
+        "API_BUSINESS_PARTNER",
+        &[Table::BusinessPartner, Table::Customer, Table::Supplier],
+    ),
     v2("API_SALES_ORDER_SRV", &[Table::SalesOrder, Table::SalesOrderItem]),
-    v2("API_PURCHASEORDER_PROCESS_SRV", &[Table::PurchaseOrder, Table::PurchaseOrderItem]),
+    v2(
+        "API_PURCHASEORDER_PROCESS_SRV",
+        &[Table::PurchaseOrder, Table::PurchaseOrderItem],
+    ),
     v2("API_PRODUCT_SRV", &[Table::Product]),
     v2("API_BILLING_DOCUMENT_SRV", &[Table::BillingDocument]),
     v2("API_SUPPLIERINVOICE_PROCESS_SRV", &[Table::SupplierInvoice]),

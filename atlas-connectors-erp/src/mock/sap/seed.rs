@@ -14,9 +14,14 @@ pub(super) fn fill(world: &mut World) {
         true => format!("{number:0>10}"),
         false => number.to_string(),
     };
-    for (at, name) in ["Domestic Customer US 1", "Precision Parts GmbH", "O'Neil & Söhne", "Water+Pipe 100%"]
-        .iter()
-        .enumerate()
+    for (at, name) in [
+        "Domestic Customer US 1",
+        "Precision Parts GmbH",
+        "O'Neil & Söhne",
+        "Water+Pipe 100%",
+    ]
+    .iter()
+    .enumerate()
     {
         let id = number(1_000_000 + at as u64);
         add(
@@ -57,7 +62,12 @@ pub(super) fn fill(world: &mut World) {
             &[("Supplier", &id), ("SupplierName", name), ("SupplierFullName", name)],
         );
     }
-    for (product, unit) in [("TG0000", "PC"), ("TG0010", "PC"), ("MZ-FG-00001", "PC"), ("RM120", "KG")] {
+    for (product, unit) in [
+        ("TG0000", "PC"),
+        ("TG0010", "PC"),
+        ("MZ-FG-00001", "PC"),
+        ("RM120", "KG"),
+    ] {
         add(
             world,
             Table::Product,
@@ -234,7 +244,10 @@ fn add(world: &mut World, table: Table, fields: &[(&str, &str)]) {
     let def = table.def();
     let mut row = Row::initial(def);
     for (name, value) in fields {
-        let kind = def.at(name, false).and_then(|at| def.fields.get(at)).map(|field| field.kind);
+        let kind = def
+            .at(name, false)
+            .and_then(|at| def.fields.get(at))
+            .map(|field| field.kind);
         let value = match kind {
             Some(Kind::Decimal(_, scale)) => scaled(value, scale),
             _ => (*value).to_owned(),

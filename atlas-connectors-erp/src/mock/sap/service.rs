@@ -42,7 +42,13 @@ impl Call {
         match (self.method(), target) {
             (_, Ok(Target::Batch)) => "batch",
             (_, Ok(Target::Metadata)) => "metadata",
-            ("GET" | "HEAD", _) if self.header("x-csrf-token").is_some_and(|value| value.eq_ignore_ascii_case("fetch")) => "token",
+            ("GET" | "HEAD", _)
+                if self
+                    .header("x-csrf-token")
+                    .is_some_and(|value| value.eq_ignore_ascii_case("fetch")) =>
+            {
+                "token"
+            }
             (_, Ok(Target::Root)) => "service",
             ("GET" | "HEAD", Ok(Target::Record(..))) => "get",
             ("GET" | "HEAD", _) => "read",
@@ -75,10 +81,18 @@ pub(super) fn carry_out(world: &mut World, service: &ServiceDef, call: &Call) ->
     };
     let target = target(service, &call.path)?;
     if call.path.ends_with('/') {
-        return Err(Refusal::new(400, "/IWCOR/CX_OD_URI_SYNTAX_ERROR", "URI has a slash as last character"));
+        return Err(Refusal::new(
+            400,
+            "/IWCOR/CX_OD_URI_SYNTAX_ERROR",
+            "URI has a slash as last character",
+        ));
     }
     if !kind.is_empty() && !kind.contains("json") && !kind.contains("multipart") {
-        return Err(Refusal::new(415, "/IWFND/CM_MGW/055", "The media type is not supported"));
+        return Err(Refusal::new(
+            415,
+            "/IWFND/CM_MGW/055",
+            "The media type is not supported",
+        ));
     }
     let go_on = !v4 || prefer.contains("continue-on-error");
     match (call.method(), target) {
@@ -104,17 +118,27 @@ pub(super) fn carry_out(world: &mut World, service: &ServiceDef, call: &Call) ->
             let options = Options::read(&call.query, v4)?;
             read::list(world, &shape, def, None, &call.path, &options)
         }
-        ("GET", Target::Record(def, key)) => {
-            read::one(world, &shape, def, &key, &Options::read(&call.query, v4)?, 200)
-        }
+        ("GET", Target::Record(def, key)) => read::one(world, &shape, def, &key, &Options::read(&call.query, v4)?, 200),
         ("GET", Target::Link(def, key, link)) => {
             let options = Options::read(&call.query, v4)?;
-            read::list(world, &shape, link.to.def(), Some((def, &key, link)), &call.path, &options)
+            read::list(
+                world,
+                &shape,
+                link.to.def(),
+                Some((def, &key, link)),
+                &call.path,
+                &options,
+            )
         }
         ("POST", Target::Set(def)) => write::create(world, &shape, def, None, &call.body, &conditions),
-        ("POST", Target::Link(def, key, link)) => {
-            write::create(world, &shape, link.to.def(), Some((def, &key, link)), &call.body, &conditions)
-        }
+        ("POST", Target::Link(def, key, link)) => write::create(
+            world,
+            &shape,
+            link.to.def(),
+            Some((def, &key, link)),
+            &call.body,
+            &conditions,
+        ),
         ("PATCH" | "MERGE", Target::Record(def, key)) if call.method() == "PATCH" || !v4 => {
             write::update(world, &shape, def, &key, &call.body, false, &conditions)
         }

@@ -75,9 +75,10 @@ impl World {
     /// Where the record with this key is; keys as (field, value), `IsActiveEntity` apart.
     pub(super) fn find(&self, def: &TableDef, key: &Key) -> Option<usize> {
         self.rows(def.table).iter().position(|row| {
-            let same = key.values.iter().all(|(at, wanted)| {
-                row.values.get(*at).and_then(Option::as_deref) == Some(wanted.as_str())
-            });
+            let same = key
+                .values
+                .iter()
+                .all(|(at, wanted)| row.values.get(*at).and_then(Option::as_deref) == Some(wanted.as_str()));
             same && (!def.draft || row.active == key.active)
         })
     }

@@ -43,11 +43,18 @@ pub(super) fn create(
     let mut parent_key = None;
     if let Some((parent, key, _)) = within {
         let row = world.get(parent, key, v4)?;
-        let values: Vec<_> = parent.keys().map(|(at, _)| row.values.get(at).cloned().flatten()).collect();
+        let values: Vec<_> = parent
+            .keys()
+            .map(|(at, _)| row.values.get(at).cloned().flatten())
+            .collect();
         locked(world, parent, key)?;
         parent_key = Some(values);
     } else if matches!(def.table, Table::SalesOrderItem | Table::PurchaseOrderItem) {
-        return Err(Refusal::new(400, "/IWBEP/CM_MGW_RT/021", "Items are created through their document"));
+        return Err(Refusal::new(
+            400,
+            "/IWBEP/CM_MGW_RT/021",
+            "Items are created through their document",
+        ));
     }
     check(world, def, &content, &mut notes, "");
     let errors: Vec<Note> = notes.iter().filter(|note| !note.warning).cloned().collect();
@@ -57,7 +64,9 @@ pub(super) fn create(
     let lines = std::mem::take(&mut content.lines);
     let mut row = Row::initial(def);
     row.active = !def.draft;
-    fill(&mut row, def, &content, |field| !field.computed || (def.draft && field.key));
+    fill(&mut row, def, &content, |field| {
+        !field.computed || (def.draft && field.key)
+    });
     complete(world, def, &mut row, parent_key.as_deref());
     let key = row.key(def);
     if world.find(def, &key).is_some() {
@@ -135,7 +144,9 @@ pub(super) fn update(
     conditions: &Conditions,
 ) -> Done {
     let v4 = shape.service.v4;
-    let at = world.find(def, key).ok_or_else(|| Refusal::not_found(&def.type_name(v4)))?;
+    let at = world
+        .find(def, key)
+        .ok_or_else(|| Refusal::not_found(&def.type_name(v4)))?;
     if !def.updatable {
         return Err(not_allowed("update", def, v4));
     }
@@ -150,7 +161,11 @@ pub(super) fn update(
     locked(world, def, key)?;
     let content = body::read(json, def, v4, conditions.ieee_body)?;
     if !content.lines.is_empty() {
-        return Err(Refusal::new(400, "/IWBEP/CM_MGW_RT/022", "Deep updates are not supported"));
+        return Err(Refusal::new(
+            400,
+            "/IWBEP/CM_MGW_RT/022",
+            "Deep updates are not supported",
+        ));
     }
     let mut notes = Vec::new();
     check_fields(world, def, &content, &mut notes, "");
@@ -194,7 +209,9 @@ pub(super) fn delete(
     conditions: &Conditions,
 ) -> Done {
     let v4 = shape.service.v4;
-    let at = world.find(def, key).ok_or_else(|| Refusal::not_found(&def.type_name(v4)))?;
+    let at = world
+        .find(def, key)
+        .ok_or_else(|| Refusal::not_found(&def.type_name(v4)))?;
     if !def.deletable {
         return Err(not_allowed("delete", def, v4));
     }
@@ -221,14 +238,22 @@ pub(super) fn delete(
 /// A V2 function import: parameters in the address.
 pub(super) fn function(world: &mut World, name: &str, parameters: &[(String, String)]) -> Done {
     if !matches!(name, "releaseApprovalRequest" | "rejectApprovalRequest") {
-        return Err(Refusal::new(400, "/IWFND/CM_MGW/051", "Resource not found for the segment"));
+        return Err(Refusal::new(
+            400,
+            "/IWFND/CM_MGW/051",
+            "Resource not found for the segment",
+        ));
     }
     let order = parameters
         .iter()
         .find(|(key, _)| key == "SalesOrder")
         .and_then(|(_, value)| value.strip_prefix('\'')?.strip_suffix('\'').map(str::to_owned));
     let Some(order) = order else {
-        return Err(Refusal::new(400, "/IWBEP/CM_MGW_RT/023", "Parameter SalesOrder is missing"));
+        return Err(Refusal::new(
+            400,
+            "/IWBEP/CM_MGW_RT/023",
+            "Parameter SalesOrder is missing",
+        ));
     };
     let def = Table::SalesOrder.def();
     let key = Key {
@@ -253,7 +278,9 @@ pub(super) fn action(
     json: &str,
     conditions: &Conditions,
 ) -> Done {
-    let at = world.find(def, key).ok_or_else(|| Refusal::not_found(&def.type_name(true)))?;
+    let at = world
+        .find(def, key)
+        .ok_or_else(|| Refusal::not_found(&def.type_name(true)))?;
     match (def.table, name) {
         (Table::SalesOrder, "releaseApprovalRequest" | "rejectApprovalRequest") => {
             if let Ok(serde_json::Value::Object(parameters)) = serde_json::from_str(json)
@@ -277,13 +304,21 @@ pub(super) fn action(
 
 fn release(world: &mut World, def: &'static TableDef, key: &Key, name: &str) -> Result<(), Refusal> {
     let Some(at) = world.find(def, key) else {
-        return Err(Refusal::new(404, "V1/302", "SD document is not in the database or has been archived"));
+        return Err(Refusal::new(
+            404,
+            "V1/302",
+            "SD document is not in the database or has been archived",
+        ));
     };
     locked(world, def, key)?;
     let stamp = world.stamp();
     let version = next_version(world);
     if let Some(row) = world.rows_mut(def.table).get_mut(at) {
-        row.set(def, "OverallSDProcessStatus", if name.starts_with("release") { "B" } else { "A" });
+        row.set(
+            def,
+            "OverallSDProcessStatus",
+            if name.starts_with("release") { "B" } else { "A" },
+        );
         touch(def, row, stamp, version);
     }
     world.counters.actions += 1;
@@ -302,7 +337,11 @@ fn draft(world: &mut World, shape: &Shape<'_>, def: &'static TableDef, key: &Key
         ("draftPrepare", false) => one(world, shape, def, key, &Options::default(), 200),
         ("draftEdit", true) => {
             if world.find(def, &twin).is_some() {
-                return Err(Refusal::new(409, "DRAFT_ALREADY_EXISTS", "A draft for this entity already exists"));
+                return Err(Refusal::new(
+                    409,
+                    "DRAFT_ALREADY_EXISTS",
+                    "A draft for this entity already exists",
+                ));
             }
             let mut copy = row;
             copy.active = false;
@@ -329,13 +368,25 @@ fn draft(world: &mut World, shape: &Shape<'_>, def: &'static TableDef, key: &Key
             world.counters.activations += 1;
             one(world, shape, def, &twin, &Options::default(), 201)
         }
-        _ => Err(Refusal::new(400, "DRAFT/002", "The action does not fit the state of the instance")),
+        _ => Err(Refusal::new(
+            400,
+            "DRAFT/002",
+            "The action does not fit the state of the instance",
+        )),
     }
 }
 
 fn not_allowed(verb: &str, def: &TableDef, v4: bool) -> Refusal {
-    let code = if v4 { "/IWBEP/CM_V4_APPS/010" } else { "/IWFND/CM_MGW_RT/022" };
-    Refusal::new(405, code, format!("Entity set {} does not allow to {verb}", def.set(v4)))
+    let code = if v4 {
+        "/IWBEP/CM_V4_APPS/010"
+    } else {
+        "/IWFND/CM_MGW_RT/022"
+    };
+    Refusal::new(
+        405,
+        code,
+        format!("Entity set {} does not allow to {verb}", def.set(v4)),
+    )
 }
 
 /// Sets the fields of a body that this write may set; others keep what they hold.
@@ -398,7 +449,12 @@ fn touch(def: &TableDef, row: &mut Row, stamp: String, version: u64) {
 fn touch_parent(world: &mut World, parent: Table, child: &Key) {
     let def = parent.def();
     let key = Key {
-        values: child.values.first().map(|(_, value)| (0, value.clone())).into_iter().collect(),
+        values: child
+            .values
+            .first()
+            .map(|(_, value)| (0, value.clone()))
+            .into_iter()
+            .collect(),
         active: true,
     };
     let (stamp, version) = (world.stamp(), next_version(world));
@@ -465,7 +521,11 @@ fn check(world: &World, def: &'static TableDef, content: &Body, notes: &mut Vec<
                 notes.push(Note::error("V1/319", "Enter the sold-to party", "SoldToParty"));
             }
             if missing("SalesOrderType") {
-                notes.push(Note::error("V1/313", "Sales document type is not defined", "SalesOrderType"));
+                notes.push(Note::error(
+                    "V1/313",
+                    "Sales document type is not defined",
+                    "SalesOrderType",
+                ));
             }
         }
         Table::PurchaseOrder if missing("Supplier") => {
@@ -496,7 +556,10 @@ fn check(world: &World, def: &'static TableDef, content: &Body, notes: &mut Vec<
 fn check_fields(world: &World, def: &'static TableDef, content: &Body, notes: &mut Vec<Note>, prefix: &str) {
     let exists = |table: Table, field: &str, wanted: &str| {
         let def = table.def();
-        world.rows(table).iter().any(|row| row.value(def, field) == Some(wanted))
+        world
+            .rows(table)
+            .iter()
+            .any(|row| row.value(def, field) == Some(wanted))
     };
     for (at, value) in &content.fields {
         let (Some(field), Some(value)) = (def.fields.get(*at), value.as_deref()) else {
@@ -513,10 +576,18 @@ fn check_fields(world: &World, def: &'static TableDef, content: &Body, notes: &m
                 target,
             )),
             (Table::SalesOrder, "SoldToParty") if !exists(Table::Customer, "Customer", value) => {
-                notes.push(Note::error("VP/204", format!("SoldToParty {value} is not defined"), target));
+                notes.push(Note::error(
+                    "VP/204",
+                    format!("SoldToParty {value} is not defined"),
+                    target,
+                ));
             }
             (Table::PurchaseOrder, "Supplier") if !exists(Table::Supplier, "Supplier", value) => {
-                notes.push(Note::error("06/321", format!("Supplier {value} does not exist"), target));
+                notes.push(Note::error(
+                    "06/321",
+                    format!("Supplier {value} does not exist"),
+                    target,
+                ));
             }
             (Table::SalesOrderItem | Table::PurchaseOrderItem, "Material")
                 if !exists(Table::Product, "Product", value) =>
