@@ -140,16 +140,6 @@ impl Session {
         self.send(service, call, Carry::Cookies(&held)).await
     }
 
-    /// Sends a read that the server takes for a write, as a batch of reads: with the token, and it may be repeated.
-    pub(super) async fn read_by_post(
-        &self,
-        service: &Service,
-        operation: &'static str,
-        request: Request<Bytes>,
-    ) -> Result<Response> {
-        self.with_token(service, &Call::read(operation, request)).await
-    }
-
     /// Sends an effect, once. The one repeat after a refused token is no second effect: the first was not executed.
     pub(super) async fn write(
         &self,
