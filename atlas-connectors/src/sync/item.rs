@@ -103,8 +103,14 @@ pub(crate) fn fold(text: &str) -> String {
         if !folded.is_empty() {
             folded.push(' ');
         }
-        for character in word.chars() {
-            folded.extend(character.to_lowercase());
+        if word.is_ascii() {
+            let begin = folded.len();
+            folded.push_str(word);
+            if let Some(word) = folded.get_mut(begin..) {
+                word.make_ascii_lowercase();
+            }
+        } else {
+            folded.extend(word.chars().flat_map(char::to_lowercase));
         }
     }
     folded

@@ -11,6 +11,8 @@ use crate::sync::{MailSignal, MailboxKey, MessageFault, Removal, StoredMessage, 
 
 /// Counted for a message whose size nobody told.
 const USUAL_BYTES: u64 = 4096;
+/// Usual bytes of a sealed message beside its text and HTML.
+const BESIDE_TEXT: usize = 4096;
 
 /// Data for the store and signals for the sink that belong to the same step.
 #[derive(Debug, Default)]
@@ -114,7 +116,11 @@ impl SyncCounts {
 }
 
 fn seal(sealer: &Sealer, key: &MailboxKey, message: &Message) -> Result<Vec<u8>> {
-    let clear = serde_json::to_vec(message).map_err(|_| Error::new(StorageFault::Corrupt, "inbox.seal"))?;
-    let id = message.meta.id.as_str();
-    sealer.seal(SealContext::item(&key.tenant, &key.connection, SEAL_FIELD, id), &clear)
+    let context = SealContext::item(&key.tenant, &key.connection, SEAL_FIELD, message.meta.id.as_str());
+    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    // Text and HTML with what escaping adds to them, and the rest.
+    let about = (length(&message.text) + length(&message.html)) / 16 * 17 + BESIDE_TEXT;
+    sealer.seal_written(context, about, |clear| {
+        serde_json::to_writer(clear, message).map_err(|_| Error::new(StorageFault::Corrupt, "inbox.seal"))
+    })
 }
