@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atlas_connectors::erp::{
-    Capability, CatalogScope, ChangePoint, Customer, Date, Decimal, DocumentFilter, DocumentRef, DocumentState, EntityKind,
-    ErpConnector, ErpConnectorExt as _, Expand, FieldKind, ProbeOutcome, Probes, Query, RecordRef, SalesOrder,
-    ServiceState, Shape, Value, Verb, field,
+    Capability, CatalogScope, ChangePoint, Customer, Date, Decimal, DocumentFilter, DocumentRef, DocumentState,
+    EntityKind, ErpConnector, ErpConnectorExt as _, Expand, FieldKind, ProbeOutcome, Probes, Query, RecordRef,
+    SalesOrder, ServiceState, Shape, Value, Verb, field,
 };
 use atlas_connectors::testkit::server::{Answer, Fault};
 use atlas_connectors::{CompanyId, ErrorKind};
@@ -30,11 +30,16 @@ async fn start(version: Version) -> Odoo {
 #[tokio::test]
 async fn the_protocol_is_found_by_asking() {
     let (old, new) = (start(Version::V18).await, start(Version::V19).await);
-    assert_eq!(bot(&old).server().await.unwrap(), (Series::new(18, 0), Protocol::JsonRpc));
+    assert_eq!(
+        bot(&old).server().await.unwrap(),
+        (Series::new(18, 0), Protocol::JsonRpc)
+    );
     assert_eq!(bot(&new).server().await.unwrap(), (Series::new(19, 0), Protocol::Json2));
     // A password goes over JSON-RPC, which 19 still has.
     let secret = Secret::Password("atlas.bot-password".into());
-    let by_password = builder_at(new.url().as_str(), "atlas", "atlas.bot", secret).build().unwrap();
+    let by_password = builder_at(new.url().as_str(), "atlas", "atlas.bot", secret)
+        .build()
+        .unwrap();
     assert_eq!(by_password.server().await.unwrap().1, Protocol::JsonRpc);
     assert_eq!(by_password.companies().await.unwrap().len(), 1);
 }
@@ -49,7 +54,12 @@ async fn every_refused_sign_in_is_told_as_one() {
             ("admin", "scoped-key", "oauth.invalid_grant.revoked"),
             ("atlas.gone", "gone-key", "oauth.invalid_grant.revoked"),
         ] {
-            let error = builder(&odoo, login, key).build().unwrap().companies().await.unwrap_err();
+            let error = builder(&odoo, login, key)
+                .build()
+                .unwrap()
+                .companies()
+                .await
+                .unwrap_err();
             assert_eq!(error.code(), code, "{version:?} {login} {key}: {error:?}");
             assert!(!format!("{error} {error:?}").contains(key));
         }
@@ -57,8 +67,13 @@ async fn every_refused_sign_in_is_told_as_one() {
         let key = builder(&odoo, "atlas.totp", "totp-key").build().unwrap();
         assert!(key.companies().await.is_ok());
         let secret = Secret::Password("atlas.totp-password".into());
-        let password = builder_at(odoo.url().as_str(), "atlas", "atlas.totp", secret).build().unwrap();
-        assert_eq!(password.companies().await.unwrap_err().code(), "oauth.invalid_grant.revoked");
+        let password = builder_at(odoo.url().as_str(), "atlas", "atlas.totp", secret)
+            .build()
+            .unwrap();
+        assert_eq!(
+            password.companies().await.unwrap_err().code(),
+            "oauth.invalid_grant.revoked"
+        );
     }
     // JSON-2 takes a key whosever it is; the login that was named has to be its user.
     let odoo = start(Version::V19).await;
@@ -80,18 +95,40 @@ async fn a_key_revoked_later_ends_the_session_with_the_right_word() {
 #[tokio::test]
 async fn wrong_addresses_databases_and_companies_name_the_fix() {
     for version in BOTH {
-        let odoo = Odoo::builder().version(version).database("second").start().await.unwrap();
+        let odoo = Odoo::builder()
+            .version(version)
+            .database("second")
+            .start()
+            .await
+            .unwrap();
         let key = || Secret::Key("bot-key".into());
         let url = odoo.url();
-        let database = builder_at(url.as_str(), "nosuchdb", "atlas.bot", key()).build().unwrap();
+        let database = builder_at(url.as_str(), "nosuchdb", "atlas.bot", key())
+            .build()
+            .unwrap();
         let error = database.companies().await.unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::Invalid { what: "database", .. }), "{error:?}");
+        assert!(
+            matches!(error.kind(), ErrorKind::Invalid { what: "database", .. }),
+            "{error:?}"
+        );
         let path = url.join("/shop").unwrap();
         let address = builder_at(path.as_str(), "atlas", "atlas.bot", key()).build().unwrap();
         let error = address.companies().await.unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::Invalid { what: "address" | "database", .. }), "{error:?}");
+        assert!(
+            matches!(
+                error.kind(),
+                ErrorKind::Invalid {
+                    what: "address" | "database",
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
 
-        let foreign = builder(&odoo, "atlas.bot", "bot-key").with_company("77").build().unwrap();
+        let foreign = builder(&odoo, "atlas.bot", "bot-key")
+            .with_company("77")
+            .build()
+            .unwrap();
         let error = foreign.read(&Query::of("res.partner"), None).await.unwrap_err();
         assert!(
             matches!(error.kind(), ErrorKind::PermissionDenied { object, .. } if object == "res.company"),
@@ -101,7 +138,12 @@ async fn wrong_addresses_databases_and_companies_name_the_fix() {
         let undecided = builder(&odoo, "admin", "admin-key").build().unwrap();
         let error = undecided.read(&Query::of("res.partner"), None).await.unwrap_err();
         assert_eq!(*error.kind(), ErrorKind::Paused { why: "select_company" });
-        assert!(builder(&odoo, "admin", "admin-key").with_company("Acme").build().is_err());
+        assert!(
+            builder(&odoo, "admin", "admin-key")
+                .with_company("Acme")
+                .build()
+                .is_err()
+        );
     }
 }
 
@@ -118,7 +160,10 @@ async fn what_is_not_odoos_answer_is_told_by_type_and_not_repeated_in_the_error(
         for (fault, code) in [
             (Fault::Answer(login_page), "bad_payload.type"),
             (Fault::HtmlAfter, "bad_payload.type"),
-            (Fault::text(200, "application/json", r#"{"jsonrpc":"2.0","resu"#), "bad_payload.truncated"),
+            (
+                Fault::text(200, "application/json", r#"{"jsonrpc":"2.0","resu"#),
+                "bad_payload.truncated",
+            ),
         ] {
             odoo.faults().always(read, fault);
             let error = erp.read(&query, None).await.unwrap_err();
@@ -132,10 +177,15 @@ async fn what_is_not_odoos_answer_is_told_by_type_and_not_repeated_in_the_error(
         assert!(unexpected.contains(&error.code()), "{error:?}");
         odoo.faults().clear();
         // A proxy's passing failure is tried again, and an answer that breaks off as well.
-        odoo.faults().next(read, Fault::html(502)).next(read, Fault::Truncate(20));
+        odoo.faults()
+            .next(read, Fault::html(502))
+            .next(read, Fault::Truncate(20));
         assert!(!erp.read(&query, None).await.unwrap().items.is_empty());
         // Too large to be taken.
-        let small = builder(&odoo, "atlas.bot", "bot-key").with_max_body(2_000).build().unwrap();
+        let small = builder(&odoo, "atlas.bot", "bot-key")
+            .with_max_body(2_000)
+            .build()
+            .unwrap();
         let large = Query::of("res.partner").page_size(500);
         let error = small.read(&large, None).await.unwrap_err();
         assert_eq!(error.code(), "bad_payload.too_large", "{error:?}");
@@ -153,7 +203,10 @@ async fn pages_go_by_id_and_skip_nothing_while_others_write() {
         assert_eq!(first.estimate, Some(u64::try_from(before.len()).unwrap()));
         // One that was read goes, one comes: an offset would now skip a row.
         odoo.remove("res.partner", before[0]);
-        let added = odoo.add("res.partner", &[("name", Json::text("Late")), ("active", Json::Bool(true))]);
+        let added = odoo.add(
+            "res.partner",
+            &[("name", Json::text("Late")), ("active", Json::Bool(true))],
+        );
         let mut keys: Vec<String> = first.items.iter().map(|record| record.key().to_string()).collect();
         let mut next = first.next;
         while let Some(token) = next {
@@ -165,16 +218,25 @@ async fn pages_go_by_id_and_skip_nothing_while_others_write() {
         wanted.push(added.to_string());
         assert_eq!(keys, wanted, "{version:?}");
         // A limit counts over pages.
-        let some = erp.read_all(&Query::of("res.partner").select(["name"]).page_size(2).limit(5)).await.unwrap();
+        let some = erp
+            .read_all(&Query::of("res.partner").select(["name"]).page_size(2).limit(5))
+            .await
+            .unwrap();
         assert_eq!(some.len(), 5);
         // Newest first works the same; another order needs a limit.
-        let newest = Query::of("res.partner").select(["name"]).order_by_descending("id").page_size(2);
+        let newest = Query::of("res.partner")
+            .select(["name"])
+            .order_by_descending("id")
+            .page_size(2);
         let newest = erp.read_all(&newest).await.unwrap();
         assert_eq!(newest.first().unwrap().key().to_string(), added.to_string());
         let by_name = Query::of("res.partner").select(["name"]).order_by("name");
         assert_eq!(erp.read(&by_name, None).await.unwrap_err().code(), "unsupported");
         let by_name = erp.read_all(&by_name.limit(3)).await.unwrap();
-        assert_eq!(by_name[0].value("name").and_then(Value::as_str), Some("Acme Corporation"));
+        assert_eq!(
+            by_name[0].value("name").and_then(Value::as_str),
+            Some("Acme Corporation")
+        );
     }
 }
 
@@ -188,9 +250,15 @@ async fn fields_and_operands_are_checked_before_the_call() {
     for (query, code) in [
         (orders().select(["x_studio_gone"]), "schema_mismatch"),
         (orders().filter(field("x_gone").equals(1_i64)), "schema_mismatch"),
-        (orders().filter(field("partner_id.x_gone").equals("a")), "schema_mismatch"),
+        (
+            orders().filter(field("partner_id.x_gone").equals("a")),
+            "schema_mismatch",
+        ),
         (orders().filter(field("amount_total").equals("ten")), "schema_mismatch"),
-        (orders().filter(field("date_order").equals("2026-01-02T03:04:05Z")), "schema_mismatch"),
+        (
+            orders().filter(field("date_order").equals("2026-01-02T03:04:05Z")),
+            "schema_mismatch",
+        ),
         (orders().filter(field("partner_id").equals("Acme")), "invalid"),
         (orders().filter(field("currency_id").contains("EU")), "schema_mismatch"),
         (orders().order_by("x_gone").limit(1), "schema_mismatch"),
@@ -211,12 +279,18 @@ async fn filters_mean_on_the_server_what_they_say() {
     for version in BOTH {
         let odoo = start(version).await;
         let erp = bot(&odoo);
-        odoo.add("res.partner", &[
-            ("name", Json::text("100%_\\ \"Ärger\" & Söhne")),
-            ("ref", Json::Bool(false)),
-            ("active", Json::Bool(true)),
-        ]);
-        odoo.add("res.partner", &[("name", Json::text("100x Trading")), ("active", Json::Bool(true))]);
+        odoo.add(
+            "res.partner",
+            &[
+                ("name", Json::text("100%_\\ \"Ärger\" & Söhne")),
+                ("ref", Json::Bool(false)),
+                ("active", Json::Bool(true)),
+            ],
+        );
+        odoo.add(
+            "res.partner",
+            &[("name", Json::text("100x Trading")), ("active", Json::Bool(true))],
+        );
         let names = async |filter| {
             let query = Query::of("res.partner").select(["name"]).filter(filter);
             let found = erp.read_all(&query).await.unwrap();
@@ -229,25 +303,45 @@ async fn filters_mean_on_the_server_what_they_say() {
         assert_eq!(names(field("name").equals(odd.as_str())).await, [odd.clone()]);
         assert_eq!(names(field("ref").is_null()).await.len(), 2);
         let companies = field("is_company").equals(true);
-        let either = field("name").equals("Acme Corporation").or(field("name").equals("Ready Mat"));
-        assert_eq!(names(companies.clone().and(either.clone())).await, ["Acme Corporation", "Ready Mat"]);
+        let either = field("name")
+            .equals("Acme Corporation")
+            .or(field("name").equals("Ready Mat"));
+        assert_eq!(
+            names(companies.clone().and(either.clone())).await,
+            ["Acme Corporation", "Ready Mat"]
+        );
         let rest = names(companies.clone().and(either.negated())).await;
         assert!(!rest.contains(&"Ready Mat".to_owned()) && rest.len() >= 4, "{rest:?}");
         assert_eq!(names(field("country_id.code").equals("FR")).await, ["Azure Interior"]);
         assert_eq!(names(field("id").is_in([9_i64, 11])).await.len(), 2);
         let country = Value::Relation(atlas_connectors::erp::Relation::to(20_i64));
-        assert_eq!(names(field("country_id").equals(country)).await, ["Atlas Second Co", "Gemini Furniture"]);
+        assert_eq!(
+            names(field("country_id").equals(country)).await,
+            ["Atlas Second Co", "Gemini Furniture"]
+        );
 
-        let orders = async |filter| erp.read_all(&Query::of("sale.order").select(["name"]).filter(filter)).await.unwrap().len();
+        let orders = async |filter| {
+            erp.read_all(&Query::of("sale.order").select(["name"]).filter(filter))
+                .await
+                .unwrap()
+                .len()
+        };
         let amount: Decimal = "740.00".parse().unwrap();
         assert!(orders(field("amount_untaxed").at_least(amount.clone())).await >= 1);
         assert_eq!(orders(field("state").equals("sale")).await, 2);
         let tomorrow = Date::of(atlas_connectors::SystemClock.now_for_tests()).plus_days(1);
         assert_eq!(orders(field("date_order").less(tomorrow)).await, 4);
         assert_eq!(orders(field("date_order").at_least(tomorrow)).await, 0);
-        assert_eq!(orders(field("order_line.product_id.default_code").equals("FURN_0096")).await, 2);
+        assert_eq!(
+            orders(field("order_line.product_id.default_code").equals("FURN_0096")).await,
+            2
+        );
         let plan = erp
-            .explain(&Query::of("sale.order").select(["name"]).filter(field("state").equals("sale")))
+            .explain(
+                &Query::of("sale.order")
+                    .select(["name"])
+                    .filter(field("state").equals("sale")),
+            )
             .await
             .unwrap();
         assert!(plan.request.contains(r#"[["state","=","sale"]]"#), "{plan}");
@@ -296,7 +390,10 @@ async fn values_come_by_the_type_of_their_field() {
         assert_eq!(order.value("x_atlas_amount").unwrap().to_string(), exact);
         assert_eq!(order.value("partner_id.ref").unwrap().to_string(), "C0009");
         let partner = order.value("partner_id").unwrap().as_relation().unwrap().clone();
-        assert_eq!((partner.label.as_deref(), partner.key.to_string()), (Some("Acme Corporation"), "9".to_owned()));
+        assert_eq!(
+            (partner.label.as_deref(), partner.key.to_string()),
+            (Some("Acme Corporation"), "9".to_owned())
+        );
         assert!(order.value("date_order").unwrap().as_instant().is_some());
         let lines = order.value("order_line").unwrap().as_records().unwrap();
         assert_eq!(lines.len(), 2);
@@ -305,9 +402,15 @@ async fn values_come_by_the_type_of_their_field() {
         let order: Vec<&str> = order.columns().names().iter().map(|name| name.as_str()).collect();
         assert_eq!(order.first(), Some(&"name"));
         assert_eq!(order.last(), Some(&"order_line"));
-        let gone = erp.get(&RecordRef::new("sale.order", 999_999_i64), &Shape::usual()).await.unwrap_err();
+        let gone = erp
+            .get(&RecordRef::new("sale.order", 999_999_i64), &Shape::usual())
+            .await
+            .unwrap_err();
         assert_eq!(gone.code(), "not_found");
-        let strange = erp.get(&RecordRef::new("sale.order", "SO-1"), &Shape::usual()).await.unwrap_err();
+        let strange = erp
+            .get(&RecordRef::new("sale.order", "SO-1"), &Shape::usual())
+            .await
+            .unwrap_err();
         assert_eq!(strange.code(), "invalid");
     }
 }
@@ -321,7 +424,10 @@ async fn the_company_of_a_call_decides_what_is_seen() {
         assert_eq!(companies.len(), 2);
         let second: CompanyId = companies[1].id.clone();
         let first = erp.read_all(&Query::of("sale.order").select(["name"])).await.unwrap();
-        let other = erp.read_all(&Query::of("sale.order").select(["name"]).in_company(second.clone())).await.unwrap();
+        let other = erp
+            .read_all(&Query::of("sale.order").select(["name"]).in_company(second.clone()))
+            .await
+            .unwrap();
         assert_eq!((first.len(), other.len()), (4, 1));
         let at = RecordRef::new("sale.order", other[0].key().clone());
         let error = erp.get(&at, &Shape::of(["name"])).await.unwrap_err();
@@ -336,7 +442,11 @@ async fn documents_are_found_by_common_names() {
     for version in BOTH {
         let odoo = start(version).await;
         let erp = bot(&odoo);
-        let customer: Customer = erp.find_document(&DocumentRef::name("Ready Mat")).await.unwrap().unwrap();
+        let customer: Customer = erp
+            .find_document(&DocumentRef::name("Ready Mat"))
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(customer.number.as_deref(), Some("C0011"));
         let wanted = DocumentFilter::of(DocumentRef::partner(customer.record_key())).open();
         let open = erp.find_documents::<SalesOrder>(&wanted).await.unwrap();
@@ -433,7 +543,10 @@ async fn a_test_says_of_each_right_what_came_of_it() {
         assert!(report.notes[0].text.reveal().contains("atlas.sales key"));
         let bad = builder(&odoo, "atlas.sales", "nonsense").build().unwrap();
         let report = bad.test(&probes).await.unwrap();
-        assert!(matches!(report.outcome(&Capability::SignIn), Some(ProbeOutcome::Denied { .. })));
+        assert!(matches!(
+            report.outcome(&Capability::SignIn),
+            Some(ProbeOutcome::Denied { .. })
+        ));
         assert_eq!(odoo.effects(), before);
     }
 }
@@ -442,8 +555,16 @@ async fn a_test_says_of_each_right_what_came_of_it() {
 async fn changes_come_once_and_none_is_lost() {
     for version in BOTH {
         let clock = LeapingClock::default();
-        let odoo = Odoo::builder().version(version).clock(Arc::new(clock.clone())).start().await.unwrap();
-        let erp = builder(&odoo, "atlas.bot", "bot-key").with_clock(Arc::new(clock.clone())).build().unwrap();
+        let odoo = Odoo::builder()
+            .version(version)
+            .clock(Arc::new(clock.clone()))
+            .start()
+            .await
+            .unwrap();
+        let erp = builder(&odoo, "atlas.bot", "bot-key")
+            .with_clock(Arc::new(clock.clone()))
+            .build()
+            .unwrap();
         let query = Query::of("res.partner").select(["name"]).page_size(3);
         let round = async |since: &ChangePoint| {
             let mut keys = Vec::new();
@@ -479,7 +600,11 @@ async fn changes_come_once_and_none_is_lost() {
         odoo.change("res.partner", 8, "city", Json::text("Paris"));
         clock.leap(Duration::from_secs(30));
         let (second, cursor) = round(&cursor).await;
-        assert_eq!((first, second), (Vec::from(["8".to_owned()]), Vec::from(["8".to_owned()])), "{version:?}");
+        assert_eq!(
+            (first, second),
+            (Vec::from(["8".to_owned()]), Vec::from(["8".to_owned()])),
+            "{version:?}"
+        );
         clock.leap(Duration::from_secs(1_000));
         let (none, _) = round(&cursor).await;
         assert_eq!(none, Vec::<String>::new(), "{version:?}");

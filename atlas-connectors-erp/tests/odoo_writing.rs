@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use atlas_connectors::action::{IntentState, Proposal};
 use atlas_connectors::erp::{
-    ActionCall, Create, Decimal, Delete, DocumentKind, ErpConnector as _, ErpConnectorExt as _, Lines, NewLine, NewOrder,
-    PurchaseOrder, Query, Record, RecordRef, Relation, Shape, Update, Value, Write, field,
+    ActionCall, Create, Decimal, Delete, DocumentKind, ErpConnector as _, ErpConnectorExt as _, Lines, NewLine,
+    NewOrder, PurchaseOrder, Query, Record, RecordRef, Relation, Shape, Update, Value, Write, field,
 };
 use atlas_connectors::testkit::server::Fault;
 use atlas_connectors_erp::mock::odoo::Version;
@@ -61,7 +61,10 @@ async fn an_order_is_created_once_with_its_lines() {
         assert_eq!(record.value("partner_ref").unwrap().to_string(), "REQ-4711");
         assert!(record.value("name").unwrap().to_string().starts_with('P'));
         assert!(written.adjusted.is_empty(), "{:?}", written.adjusted);
-        assert_eq!(world.odoo.stored("purchase.order", id, "partner_id"), Some(Json::int(8)));
+        assert_eq!(
+            world.odoo.stored("purchase.order", id, "partner_id"),
+            Some(Json::int(8))
+        );
     }
 }
 
@@ -72,7 +75,12 @@ async fn a_create_cut_off_in_the_middle_is_found_and_not_repeated() {
             let world = World::new(version).await;
             world.odoo.faults().next("purchase.order.load", fault.clone());
             let intent = world.write(order()).await;
-            assert_eq!(intent.state, IntentState::Sent, "{version:?} {fault:?} {:?}", intent.reason);
+            assert_eq!(
+                intent.state,
+                IntentState::Sent,
+                "{version:?} {fault:?} {:?}",
+                intent.reason
+            );
             assert_eq!(world.odoo.created("purchase.order"), 1, "{version:?} {fault:?}");
             assert_eq!(world.odoo.created("purchase.order.line"), 2, "{version:?} {fault:?}");
         }
@@ -86,7 +94,12 @@ async fn a_create_that_never_arrived_is_made_once() {
             let world = World::new(version).await;
             world.odoo.faults().next("purchase.order.load", fault.clone());
             let intent = world.write(order()).await;
-            assert_eq!(intent.state, IntentState::Sent, "{version:?} {fault:?} {:?}", intent.reason);
+            assert_eq!(
+                intent.state,
+                IntentState::Sent,
+                "{version:?} {fault:?} {:?}",
+                intent.reason
+            );
             assert_eq!(world.odoo.created("purchase.order"), 1, "{version:?} {fault:?}");
         }
     }
@@ -107,7 +120,12 @@ async fn a_create_that_loses_against_another_transaction_is_tried_again() {
 async fn the_story_by_common_names() {
     for version in BOTH {
         let world = World::new(version).await;
-        let table = world.erp.documents().table(DocumentKind::PurchaseOrder).unwrap().clone();
+        let table = world
+            .erp
+            .documents()
+            .table(DocumentKind::PurchaseOrder)
+            .unwrap()
+            .clone();
         let new = NewOrder::new(DocumentKind::PurchaseOrder, 8_i64, "REQ-1")
             .line(NewLine::new(5_i64, decimal("10")).at(decimal("55")))
             .line(NewLine::new(6_i64, decimal("1")).saying("Lamp, blue"));
@@ -125,7 +143,11 @@ async fn the_story_by_common_names() {
 async fn what_cannot_be_stored_is_refused_before_the_call() {
     for version in BOTH {
         let world = World::new(version).await;
-        world.erp.read(&Query::of("sale.order").select(["name"]), None).await.unwrap();
+        world
+            .erp
+            .read(&Query::of("sale.order").select(["name"]), None)
+            .await
+            .unwrap();
         let create = |name: &str, value: Value| {
             Create::new("sale.order")
                 .set("partner_id", Relation::to(9_i64))
@@ -134,15 +156,25 @@ async fn what_cannot_be_stored_is_refused_before_the_call() {
         for (write, code) in [
             (create("x_studio_gone", "a".into()), "schema_mismatch"),
             (create("x_studio_stage", "zzz".into()), "schema_mismatch"),
-            (create("commitment_date", "2026-01-02T03:04:05Z".into()), "schema_mismatch"),
+            (
+                create("commitment_date", "2026-01-02T03:04:05Z".into()),
+                "schema_mismatch",
+            ),
             (create("user_id", "Mitchell Admin".into()), "invalid"),
             (create("amount_total", decimal("1").into()), "invalid"),
             (create("client_order_ref", "a\0b".into()), "invalid"),
-            (Create::new("sale.order").set("partner_id", decimal("20.0")), "schema_mismatch"),
+            (
+                Create::new("sale.order").set("partner_id", decimal("20.0")),
+                "schema_mismatch",
+            ),
         ] {
             let intent = world.write(write.clone()).await;
             assert_eq!(intent.state, IntentState::NotSent, "{write:?} {:?}", intent.reason);
-            assert_eq!(intent.rejection.map(|rejection| rejection.code.to_string()).as_deref(), Some(code), "{write:?}");
+            assert_eq!(
+                intent.rejection.map(|rejection| rejection.code.to_string()).as_deref(),
+                Some(code),
+                "{write:?}"
+            );
         }
         assert_eq!(world.odoo.effects(), 0);
     }
@@ -178,9 +210,11 @@ async fn an_update_goes_only_from_the_state_it_was_decided_on() {
     for version in BOTH {
         let world = World::new(version).await;
         let partner = read(&world, "res.partner", 9, &["city", "country_id"]).await;
-        let update = Update::of(&partner)
-            .set_from(&partner, "city", "Lyon")
-            .set_from(&partner, "country_id", Relation::to(75_i64));
+        let update = Update::of(&partner).set_from(&partner, "city", "Lyon").set_from(
+            &partner,
+            "country_id",
+            Relation::to(75_i64),
+        );
         let written = world.done(update).await;
         assert_eq!(written.record.unwrap().value("city").unwrap().to_string(), "Lyon");
         assert_eq!(world.odoo.stored("res.partner", 9, "country_id"), Some(Json::int(75)));
@@ -229,8 +263,13 @@ async fn many_digits_go_in_and_come_back() {
         let more = "9999999999999999999999999.125";
         let update = Update::of(&order).set_from(&order, "x_atlas_amount", decimal(more));
         let written = world.done(update).await;
-        assert_eq!(written.record.unwrap().value("x_atlas_amount").unwrap().to_string(), more);
-        let found = Query::of("sale.order").select(["name"]).filter(field("x_atlas_amount").equals(decimal(more)));
+        assert_eq!(
+            written.record.unwrap().value("x_atlas_amount").unwrap().to_string(),
+            more
+        );
+        let found = Query::of("sale.order")
+            .select(["name"])
+            .filter(field("x_atlas_amount").equals(decimal(more)));
         assert_eq!(world.erp.read_all(&found).await.unwrap().len(), 1);
     }
 }
@@ -241,12 +280,16 @@ async fn an_update_with_a_lost_answer_is_found_by_comparing() {
         let world = World::new(version).await;
         let partner = read(&world, "res.partner", 9, &["city"]).await;
         world.odoo.faults().next("res.partner.write", Fault::CutAfter);
-        let intent = world.write(Update::of(&partner).set_from(&partner, "city", "Lyon")).await;
+        let intent = world
+            .write(Update::of(&partner).set_from(&partner, "city", "Lyon"))
+            .await;
         assert_eq!(intent.state, IntentState::Sent, "{:?}", intent.reason);
         assert_eq!(world.odoo.written("res.partner"), 1);
         let partner = read(&world, "res.partner", 9, &["city"]).await;
         world.odoo.faults().next("res.partner.write", Fault::CutBefore);
-        let intent = world.write(Update::of(&partner).set_from(&partner, "city", "Nice")).await;
+        let intent = world
+            .write(Update::of(&partner).set_from(&partner, "city", "Nice"))
+            .await;
         assert_eq!(intent.state, IntentState::Sent, "{:?}", intent.reason);
         assert_eq!(world.odoo.written("res.partner"), 2);
     }
@@ -309,9 +352,15 @@ async fn notes_activities_and_files_are_left_once() {
         assert_eq!(intent.state, IntentState::Sent, "{:?}", intent.reason);
         assert_eq!(world.odoo.posted("sale.order"), 1);
         let message = *world.odoo.ids("mail.message").last().unwrap();
-        assert_eq!(world.odoo.stored("mail.message", message, "subtype_id"), Some(Json::int(2)));
+        assert_eq!(
+            world.odoo.stored("mail.message", message, "subtype_id"),
+            Some(Json::int(2))
+        );
         // A note moves nothing: the next write from the same state still goes.
-        world.odoo.faults().next("sale.order.activity_schedule", Fault::HangAfter);
+        world
+            .odoo
+            .faults()
+            .next("sale.order.activity_schedule", Fault::HangAfter);
         let intent = world.write(activity(&order, "Look at the price", Some(2), None)).await;
         assert_eq!(intent.state, IntentState::Sent, "{:?}", intent.reason);
         assert_eq!(world.odoo.created("mail.activity"), 1);

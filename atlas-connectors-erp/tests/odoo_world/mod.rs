@@ -106,7 +106,11 @@ impl World {
         let clock = LeapingClock::default();
         let shared = || Arc::new(clock.clone());
         let odoo = Odoo::builder().version(version).clock(shared()).start().await.unwrap();
-        let erp = builder(&odoo, login, key).with_company("1").with_clock(shared()).build().unwrap();
+        let erp = builder(&odoo, login, key)
+            .with_company("1")
+            .with_clock(shared())
+            .build()
+            .unwrap();
         let erp = Arc::new(erp);
         let connected = Connected::new();
         let sealer = Sealer::new(Arc::new(KeyRing::ephemeral())).unwrap();
@@ -146,7 +150,9 @@ impl World {
             panic!("nothing leaves without a person: {outcome:?}");
         };
         let tenant = &self.connection.tenant;
-        gate.approve(tenant, &intent, &"mia".into(), &review.digest).await.unwrap();
+        gate.approve(tenant, &intent, &"mia".into(), &review.digest)
+            .await
+            .unwrap();
         for _ in 0..8 {
             self.outbox.drain().await.unwrap();
             self.clock.leap(Duration::from_secs(200));
@@ -165,7 +171,9 @@ impl World {
     pub async fn refused(&self, write: impl Into<Write>) -> String {
         let intent = self.write(write).await;
         let state = (intent.state, intent.reason.clone());
-        intent.rejection.map_or_else(|| format!("{state:?}"), |rejection| rejection.code.into())
+        intent
+            .rejection
+            .map_or_else(|| format!("{state:?}"), |rejection| rejection.code.into())
     }
 }
 
