@@ -76,10 +76,6 @@ impl<'a> Plan<'a> {
         })
     }
 
-    pub(super) fn columns(&self) -> &Columns {
-        &self.columns
-    }
-
     /// The rows of an answer.
     ///
     /// # Errors
