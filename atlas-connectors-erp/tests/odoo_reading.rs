@@ -156,14 +156,15 @@ async fn what_is_not_odoos_answer_is_told_by_type_and_not_repeated_in_the_error(
         let query = Query::of("res.partner").select(["name"]);
         erp.read(&query, None).await.unwrap();
         let read = "res.partner.search_read";
+        let cut = match version {
+            Version::V18 => r#"{"jsonrpc":"2.0","resu"#,
+            _ => r#"[{"id":9,"na"#,
+        };
         let login_page = Answer::html(200, "Log in to secret-place");
         for (fault, code) in [
             (Fault::Answer(login_page), "bad_payload.type"),
             (Fault::HtmlAfter, "bad_payload.type"),
-            (
-                Fault::text(200, "application/json", r#"{"jsonrpc":"2.0","resu"#),
-                "bad_payload.truncated",
-            ),
+            (Fault::text(200, "application/json", cut), "bad_payload.truncated"),
         ] {
             odoo.faults().always(read, fault);
             let error = erp.read(&query, None).await.unwrap_err();
@@ -297,10 +298,10 @@ async fn filters_mean_on_the_server_what_they_say() {
             let name = |record: &atlas_connectors::erp::Record| record.value("name").unwrap().to_string();
             found.iter().map(name).collect::<Vec<_>>()
         };
-        let odd = "100%_\\ \"Ärger\" & Söhne".to_owned();
-        assert_eq!(names(field("name").contains("%_\\ \"Ä")).await, [odd.clone()]);
-        assert_eq!(names(field("name").starts_with("100%")).await, [odd.clone()]);
-        assert_eq!(names(field("name").equals(odd.as_str())).await, [odd.clone()]);
+        let odd = ["100%_\\ \"Ärger\" & Söhne".to_owned()];
+        assert_eq!(names(field("name").contains("%_\\ \"Ä")).await, odd);
+        assert_eq!(names(field("name").starts_with("100%")).await, odd);
+        assert_eq!(names(field("name").equals(odd[0].as_str())).await, odd);
         assert_eq!(names(field("ref").is_null()).await.len(), 2);
         let companies = field("is_company").equals(true);
         let either = field("name")
