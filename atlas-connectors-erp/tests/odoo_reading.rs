@@ -654,3 +654,87 @@ async fn a_deletion_is_found_by_the_sweep() {
     let missing = erp.missing(&"res.partner".into(), None, &keys).await.unwrap();
     assert_eq!(missing, [15_i64.into()]);
 }
+
+#[tokio::test]
+async fn relations_come_along_as_deep_as_is_asked() {
+    for version in BOTH {
+        let odoo = start(version).await;
+        let erp = bot(&odoo);
+        let product = Expand::of("product_id").select(["default_code", "uom_id"]);
+        let query = Query::of("sale.order")
+            .select(["name"])
+            .expand(Expand::of("partner_id").select(["name", "country_id"]))
+            .expand(Expand::of("order_line").select(["product_uom_qty"]).expand(product))
+            .page_size(2);
+        let orders = erp.read_all(&query).await.unwrap();
+        assert_eq!(orders.len(), 4);
+        let order = &orders[0];
+        assert_eq!(
+            order.value_at("partner_id.name").unwrap().to_string(),
+            "Acme Corporation"
+        );
+        let lines = order.value("order_line").unwrap().as_records().unwrap();
+        assert_eq!(
+            lines[0].value_at("product_id.default_code").unwrap().to_string(),
+            "FURN_7777"
+        );
+        assert_eq!(lines[0].columns().names().len(), 2);
+        // One call for the page, one for each relation of it: not one for each record.
+        let before = odoo.requests();
+        erp.read(&query, None).await.unwrap();
+        assert_eq!(odoo.requests() - before, 4, "{version:?}");
+        let deep = Expand::of("a").expand(Expand::of("b").expand(Expand::of("c").expand("d")));
+        let mut query = Query::of("sale.order").select(["name"]);
+        query.expand = vec![Expand::of("order_line").expand(deep)];
+        assert_eq!(erp.read(&query, None).await.unwrap_err().code(), "unsupported");
+    }
+}
+
+#[tokio::test]
+async fn where_no_field_is_named_the_stored_ones_come() {
+    for version in BOTH {
+        let odoo = start(version).await;
+        let erp = bot(&odoo);
+        let partner = erp
+            .get(&RecordRef::new("res.partner", 9_i64), &Shape::usual())
+            .await
+            .unwrap();
+        let has = |name: &str| partner.value(name).is_some();
+        assert!(has("name") && has("country_id") && has("write_date"));
+        // Neither files nor lists nor what the server would have to compute.
+        assert!(!has("image_128") && !has("child_ids") && !has("company_type") && !has("display_name"));
+        // The record can be shown, stored and read as a host's own type.
+        #[derive(serde::Deserialize)]
+        struct Partner {
+            name: String,
+            country_id: String,
+        }
+        let own: Partner = partner.read_as().unwrap();
+        assert_eq!(
+            (own.name.as_str(), own.country_id.as_str()),
+            ("Acme Corporation", "233")
+        );
+    }
+}
+
+#[tokio::test]
+async fn rights_on_fields_and_models_are_refused_by_name() {
+    for version in BOTH {
+        let odoo = start(version).await;
+        let limited = builder(&odoo, "atlas.limited", "limited-key").build().unwrap();
+        let error = limited
+            .read(&Query::of("account.move").select(["name"]), None)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::PermissionDenied { object, verb: "read" } if object == "account.move")
+        );
+        assert!(!error.messages().is_empty());
+        // A field for another group is not there at all, as the catalog says.
+        let error = limited
+            .read(&Query::of("res.partner").select(["credit"]), None)
+            .await
+            .unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::SchemaMismatch { path, .. } if path == "res.partner.credit"));
+    }
+}
