@@ -125,6 +125,16 @@ async fn wrong_addresses_databases_and_companies_name_the_fix() {
             "{error:?}"
         );
 
+        // A portal answers everything with its own page.
+        odoo.faults().always("web.version", Fault::HtmlAfter);
+        odoo.faults().always("common.version", Fault::HtmlAfter);
+        let error = bot(&odoo).companies().await.unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::Invalid { what: "address", .. }),
+            "{error:?}"
+        );
+        odoo.faults().clear();
+
         let foreign = builder(&odoo, "atlas.bot", "bot-key")
             .with_company("77")
             .build()
@@ -144,6 +154,13 @@ async fn wrong_addresses_databases_and_companies_name_the_fix() {
                 .build()
                 .is_err()
         );
+        // A language that is not installed is said in words for people.
+        let french = builder(&odoo, "atlas.bot", "bot-key")
+            .with_language("xx_XX")
+            .build()
+            .unwrap();
+        let error = french.read(&Query::of("res.partner"), None).await.unwrap_err();
+        assert!(error.messages()[0].text.reveal().contains("xx_XX"), "{error:?}");
     }
 }
 

@@ -201,9 +201,8 @@ pub(super) async fn commit(door: &Door, shapes: &Shapes, prepared: &Prepared<Wri
     let shape = shapes.of(door, entity.as_str(), false).await?;
     match write {
         Write::Create(create) => {
-            let handle = Handle::of(prepared)?;
             let ready = creating::ready(door, shapes, &shape, create, prepared.intent()).await?;
-            creating::commit(door, shapes, &shape, create, &ready, &handle).await
+            creating::commit(door, shapes, &shape, create, &ready).await
         }
         Write::Update(update) => {
             let values = changes_of(&shape, update)?;
