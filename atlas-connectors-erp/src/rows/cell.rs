@@ -231,17 +231,6 @@ fn float(raw: &str, nulls: NullRules) -> Option<Value> {
     number(raw, false, nulls).or_else(|| {
         let text = raw.trim_matches('"');
         let word = matches!(text, "INF" | "-INF" | "NaN");
-        let plain = text
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'));
-        (word || (plain && !text.is_empty())).then(|| Value::Text(text.to_owned()))
-    })
-}
-
-fn float(raw: &str, nulls: NullRules) -> Option<Value> {
-    number(raw, false, nulls).or_else(|| {
-        let text = raw.trim_matches('"');
-        let word = matches!(text, "INF" | "-INF" | "NaN");
         let digit = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
         (word || (!text.is_empty() && text.bytes().all(digit))).then(|| Value::Text(text.to_owned()))
     })

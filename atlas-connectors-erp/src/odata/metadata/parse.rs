@@ -754,10 +754,10 @@ fn sap_prefix(sap: &mut String, name: &str, value: &str) {
 
 /// A type's name with the schema's alias resolved.
 fn full_name(names: &mut Names, own: &[(Name, Name)], name: &str) -> Name {
-    if let Some((prefix, plain)) = name.rsplit_once('.') {
-        if let Some((_, namespace)) = own.iter().find(|(alias, _)| &**alias == prefix) {
-            return names.of(&format!("{namespace}.{plain}"));
-        }
+    if let Some((prefix, plain)) = name.rsplit_once('.')
+        && let Some((_, namespace)) = own.iter().find(|(alias, _)| &**alias == prefix)
+    {
+        return names.of(&format!("{namespace}.{plain}"));
     }
     names.of(name)
 }
