@@ -1,9 +1,10 @@
 //! Figures as ratios, in one table: `cargo run --release -p atlas-connectors-benches [-- --quick] [NAME…]`.
 //!
 //! Nothing is asserted about time: the table says what was wanted, and people judge. `--quick` runs small sizes, so that the
-//! measuring itself cannot rot. Names: sync, decode, governor, memory, tokens, outbox; all by default.
+//! measuring itself cannot rot. Names: sync, decode, governor, memory, tokens, outbox, odata; all by default.
 
 mod decode;
+mod erp_odata;
 mod governor;
 mod mailbox;
 mod memory;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use table::Figure;
 use world::Failure;
 
-const NAMES: [&str; 6] = ["sync", "decode", "governor", "memory", "tokens", "outbox"];
+const NAMES: [&str; 7] = ["sync", "decode", "governor", "memory", "tokens", "outbox", "odata"];
 
 fn main() -> ExitCode {
     match run() {
@@ -71,6 +72,7 @@ async fn measure(name: &str, quick: bool) -> Result<Vec<Figure>, Failure> {
         "governor" => Box::pin(governor::measure(quick)).await,
         "memory" => Box::pin(memory::measure(quick)).await,
         "tokens" => Box::pin(tokens::measure(quick)).await,
+        "odata" => erp_odata::measure(quick),
         _ => Box::pin(outbox::measure(quick)).await,
     }
 }
