@@ -4,6 +4,7 @@
 //! measuring itself cannot rot. Names are in [`NAMES`]; all by default.
 
 mod decode;
+mod erp_odata;
 mod erp_rows;
 mod governor;
 mod mailbox;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 use table::Figure;
 use world::Failure;
 
-const NAMES: [&str; 7] = ["sync", "decode", "governor", "memory", "tokens", "outbox", "erp_rows"];
+const NAMES: [&str; 8] = ["sync", "decode", "governor", "memory", "tokens", "outbox", "odata", "rows"];
 
 fn main() -> ExitCode {
     match run() {
@@ -79,8 +80,9 @@ async fn measure(name: &str, quick: bool) -> Result<Vec<Figure>, Failure> {
         "decode" => Box::pin(decode::measure(quick)).await,
         "governor" => Box::pin(governor::measure(quick)).await,
         "memory" => Box::pin(memory::measure(quick)).await,
-        "erp_rows" => Box::pin(erp_rows::measure(quick)).await,
+        "rows" => Box::pin(erp_rows::measure(quick)).await,
         "tokens" => Box::pin(tokens::measure(quick)).await,
+        "odata" => erp_odata::measure(quick),
         _ => Box::pin(outbox::measure(quick)).await,
     }
 }
