@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use atlas_connectors::ErrorKind;
 use atlas_connectors::erp::{
-    Capability, CatalogScope, ChangePoint, Customer, Document as _, DocumentFilter, DocumentRef, DocumentState, EntityKind,
-    ErpConnector, ErpConnectorExt as _, Expand, Expectation, ExpectedEntity, FieldKind, ProbeOutcome, Probes, Query, RecordKey,
-    RecordRef, SalesOrder, Shape, Value, Verb, field,
+    Capability, CatalogScope, ChangePoint, Customer, Document as _, DocumentFilter, DocumentRef, DocumentState,
+    EntityKind, ErpConnector, ErpConnectorExt as _, Expand, Expectation, ExpectedEntity, FieldKind, ProbeOutcome,
+    Probes, Query, RecordKey, RecordRef, SalesOrder, Shape, Value, Verb, field,
 };
 use atlas_connectors::testkit::server::{Answer, Fault};
-use atlas_connectors_erp::business_central::{Address, ApiRoute, BusinessCentral, BusinessCentralBuilder, connector_form};
+use atlas_connectors_erp::business_central::{
+    Address, ApiRoute, BusinessCentral, BusinessCentralBuilder, connector_form,
+};
 use atlas_connectors_erp::mock;
 use atlas_connectors_erp::mock::business_central::{
     ApiError, COMPANY, FULL, NO_PURCHASING, NO_USER, ONE_COMPANY, READER, SECOND_COMPANY, TENANT,
@@ -42,24 +44,45 @@ async fn companies_are_chosen_by_id_and_never_guessed() {
     };
     let erp = base().build().unwrap();
     let companies = erp.companies().await.unwrap();
-    let shown: Vec<_> = companies.iter().map(|one| (one.id.as_str(), one.name.as_str())).collect();
+    let shown: Vec<_> = companies
+        .iter()
+        .map(|one| (one.id.as_str(), one.name.as_str()))
+        .collect();
     assert_eq!(shown, [(COMPANY, "CRONUS USA, Inc."), (SECOND_COMPANY, "My Company")]);
-    let names: Vec<_> = erp.environments().await.unwrap().into_iter().map(|one| one.name).collect();
+    let names: Vec<_> = erp
+        .environments()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|one| one.name)
+        .collect();
     assert_eq!(names, ["Production", "Sandbox"]);
 
     let none = erp.read(&Query::of("customers"), None).await.unwrap_err();
     assert_eq!(*none.kind(), ErrorKind::Paused { why: "select_company" });
     let by_name = base().with_company("CRONUS USA, Inc.").build().unwrap();
-    assert_eq!(by_name.read(&Query::of("customers"), None).await.unwrap_err().code(), "invalid");
-    let named = erp.read(&Query::of("customers").in_company(SECOND_COMPANY), None).await.unwrap();
+    assert_eq!(
+        by_name.read(&Query::of("customers"), None).await.unwrap_err().code(),
+        "invalid"
+    );
+    let named = erp
+        .read(&Query::of("customers").in_company(SECOND_COMPANY), None)
+        .await
+        .unwrap();
     assert_eq!(named.items.len(), 2);
 
     let gone = base().with_company(SECOND_COMPANY).build().unwrap();
     service.remove_company(SECOND_COMPANY);
     let error = gone.read(&Query::of("customers"), None).await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Invalid { what: "company", .. }), "{error:?}");
+    assert!(
+        matches!(error.kind(), ErrorKind::Invalid { what: "company", .. }),
+        "{error:?}"
+    );
     let report = gone.test(&Probes::sign_in()).await.unwrap();
-    assert!(matches!(report.outcome(&Capability::Company), Some(ProbeOutcome::Failed { .. })));
+    assert!(matches!(
+        report.outcome(&Capability::Company),
+        Some(ProbeOutcome::Failed { .. })
+    ));
     assert_eq!(service.counters().default_company, 0);
     assert_eq!(service.counters().without_language, 0);
 }
@@ -77,12 +100,25 @@ async fn the_catalog_is_what_the_metadata_says_and_is_kept() {
     assert!(!catalog.entity("companies").unwrap().verbs.update);
     let status = orders.field("status").unwrap();
     let values: Vec<_> = status.values.iter().map(|one| (&*one.value, &*one.label)).collect();
-    assert_eq!(values, [("Draft", "Draft"), ("In Review", "In Review"), ("Open", "Open")]);
+    assert_eq!(
+        values,
+        [("Draft", "Draft"), ("In Review", "In Review"), ("Open", "Open")]
+    );
     let reference = orders.field("externalDocumentNumber").unwrap();
     assert_eq!((reference.kind, reference.length), (FieldKind::Text, Some(35)));
-    assert_eq!(orders.field("customerId").unwrap().relation.as_ref().unwrap().as_str(), "customers");
+    assert_eq!(
+        orders.field("customerId").unwrap().relation.as_ref().unwrap().as_str(),
+        "customers"
+    );
     assert!(!orders.field("customerNumber").unwrap().required, "customerId will do");
-    assert!(catalog.entity("customers").unwrap().field("displayName").unwrap().required);
+    assert!(
+        catalog
+            .entity("customers")
+            .unwrap()
+            .field("displayName")
+            .unwrap()
+            .required
+    );
     assert!(orders.field("lastModifiedDateTime").unwrap().read_only);
     assert_eq!(orders.field("salesOrderLines").unwrap().kind, FieldKind::Relations);
     assert!(orders.action(&"Microsoft.NAV.SHIPANDINVOICE".into()).is_some());
@@ -96,7 +132,9 @@ async fn the_catalog_is_what_the_metadata_says_and_is_kept() {
     assert!(later.entity("items").is_none());
     assert_ne!(later.fingerprint(), catalog.fingerprint());
     let needs = Expectation::new("orders").entity(
-        ExpectedEntity::new("salesOrders").states("status", ["Open", "Released"]).action("Microsoft.NAV.shipAndInvoice"),
+        ExpectedEntity::new("salesOrders")
+            .states("status", ["Open", "Released"])
+            .action("Microsoft.NAV.shipAndInvoice"),
     );
     assert!(!later.check(&needs).passed(), "there is no state Released");
 }
@@ -112,7 +150,11 @@ async fn pages_are_gap_free_and_resumable() {
     // Another process goes on, while somebody deletes what was read and adds what comes later.
     let other = builder(&service, FULL).with_page_size(7).build().unwrap();
     assert!(service.erase(COMPANY, "items", &service.ids(COMPANY, "items")[0]));
-    assert!(service.put(COMPANY, "items", r#"{"number":"ZZ-1","displayName":"Late"}"#).is_some());
+    assert!(
+        service
+            .put(COMPANY, "items", r#"{"number":"ZZ-1","displayName":"Late"}"#)
+            .is_some()
+    );
     let mut token = first.next;
     while let Some(at) = token {
         let page = other.read(&query, Some(&at)).await.unwrap();
@@ -123,7 +165,11 @@ async fn pages_are_gap_free_and_resumable() {
     assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), 41);
     let limited = erp.read_all(&query.clone().limit(10)).await.unwrap();
     assert_eq!(limited.len(), 10);
-    assert!(erp.read(&query, Some(&atlas_connectors::PageToken::new("x"))).await.is_err());
+    assert!(
+        erp.read(&query, Some(&atlas_connectors::PageToken::new("x")))
+            .await
+            .is_err()
+    );
 
     service.set_foreign_link(Some("https://evil.example/v2.0/x/Production/api/v2.0/items"));
     let error = erp.read(&query, None).await.unwrap_err();
@@ -142,9 +188,17 @@ async fn filters_go_to_the_server_or_are_done_here_and_said() {
     assert_eq!(numbers(one_field.clone()).await, ["C100001", "C100003"]);
     assert!(erp.explain(&one_field).await.unwrap().on_client.is_empty());
 
-    let two_fields = select(field("number").equals("C100001").or(field("displayName").starts_with("Trey")));
+    let two_fields = select(
+        field("number")
+            .equals("C100001")
+            .or(field("displayName").starts_with("Trey")),
+    );
     let plan = erp.explain(&two_fields).await.unwrap();
-    assert!(!plan.request.contains(" or ") && !plan.request.contains("%20or%20"), "{}", plan.request);
+    assert!(
+        !plan.request.contains(" or ") && !plan.request.contains("%20or%20"),
+        "{}",
+        plan.request
+    );
     assert_eq!(plan.on_client.len(), 1);
     assert_eq!(numbers(two_fields).await, ["C100001", "C100002", "C100008"]);
 
@@ -179,21 +233,34 @@ async fn lines_come_through_their_document() {
         .select(["sequence", "quantity", "lineType"])
         .filter(field("documentId").equals(order.as_str()));
     let plan = erp.explain(&by_document).await.unwrap();
-    assert!(plan.request.contains(&format!("salesOrders({order})/salesOrderLines?")), "{}", plan.request);
+    assert!(
+        plan.request.contains(&format!("salesOrders({order})/salesOrderLines?")),
+        "{}",
+        plan.request
+    );
     let lines = erp.read_all(&by_document).await.unwrap();
     assert_eq!(texts(&lines, "sequence"), ["10000", "20000"]);
     assert_eq!(lines[0].value("lineType"), Some(&Value::Enum("Item".to_owned())));
     let by_id = Query::of("salesOrderLines").filter(field("id").equals(lines[1].key().to_string()));
     assert_eq!(erp.read_all(&by_id).await.unwrap().len(), 1);
     let at = RecordRef::new("salesOrders", order.as_str());
-    let shape = Shape::of(["number", "status", "requestedDeliveryDate", "currencyId", "totalAmountIncludingTax"])
-        .expand(Expand::of("salesOrderLines").select(["quantity", "unitPrice"]));
+    let shape = Shape::of([
+        "number",
+        "status",
+        "requestedDeliveryDate",
+        "currencyId",
+        "totalAmountIncludingTax",
+    ])
+    .expand(Expand::of("salesOrderLines").select(["quantity", "unitPrice"]));
     let record = erp.get(&at, &shape).await.unwrap();
     assert!(record.etag().is_some());
     assert_eq!(record.value("requestedDeliveryDate"), Some(&Value::Null));
     assert_eq!(record.value("currencyId"), Some(&Value::Null));
     assert_eq!(record.value("salesOrderLines").unwrap().as_records().unwrap().len(), 2);
-    let missing = erp.get(&RecordRef::new("salesOrders", TENANT), &shape).await.unwrap_err();
+    let missing = erp
+        .get(&RecordRef::new("salesOrders", TENANT), &shape)
+        .await
+        .unwrap_err();
     assert_eq!(*missing.kind(), ErrorKind::NotFound { object: "record" });
     assert!(erp.get(&RecordRef::new("salesOrders", "7"), &shape).await.is_err());
 }
@@ -203,7 +270,10 @@ async fn common_documents_are_found() {
     let (service, erp) = world().await;
     let found: Option<Customer> = erp.find_document(&DocumentRef::name("Trey Research 2")).await.unwrap();
     let customer = found.unwrap();
-    assert_eq!((customer.number.as_deref(), customer.blocked), (Some("C100002"), Some(false)));
+    assert_eq!(
+        (customer.number.as_deref(), customer.blocked),
+        (Some("C100002"), Some(false))
+    );
     let of_customer = DocumentFilter::of(DocumentRef::partner(customer.key().clone())).open();
     let orders: Vec<SalesOrder> = erp.find_documents(&of_customer).await.unwrap();
     assert_eq!(orders.len(), 1);
@@ -219,10 +289,19 @@ async fn common_documents_are_found() {
     for kind in atlas_connectors::erp::DocumentKind::ALL {
         let table = erp.documents().table(*kind).unwrap();
         let catalog = erp.catalog(&CatalogScope::all()).await.unwrap();
-        let records = erp.read_all(&table.query(&catalog, &DocumentFilter::all()).unwrap()).await.unwrap();
+        let records = erp
+            .read_all(&table.query(&catalog, &DocumentFilter::all()).unwrap())
+            .await
+            .unwrap();
         assert_eq!(records.len(), 12, "{kind:?}");
         let known = catalog.entity(table.entity.as_str()).unwrap();
-        assert!(table.fields.iter().all(|(_, name)| known.field(name.as_str()).is_some()), "{kind:?}");
+        assert!(
+            table
+                .fields
+                .iter()
+                .all(|(_, name)| known.field(name.as_str()).is_some()),
+            "{kind:?}"
+        );
     }
     assert_eq!(service.counters().effects(), 0);
 }
@@ -232,10 +311,20 @@ async fn numbers_keep_all_their_digits() {
     let (service, erp) = world().await;
     let digits = "1234567890123456789.123456789";
     let item = service
-        .put(COMPANY, "items", &format!(r#"{{"number":"BIG","displayName":"Big","unitPrice":{digits}}}"#))
+        .put(
+            COMPANY,
+            "items",
+            &format!(r#"{{"number":"BIG","displayName":"Big","unitPrice":{digits}}}"#),
+        )
         .unwrap();
-    let record = erp.get(&RecordRef::new("items", item.as_str()), &Shape::of(["unitPrice"])).await.unwrap();
-    assert_eq!(record.value("unitPrice").unwrap().as_decimal().unwrap().to_string(), digits);
+    let record = erp
+        .get(&RecordRef::new("items", item.as_str()), &Shape::of(["unitPrice"]))
+        .await
+        .unwrap();
+    assert_eq!(
+        record.value("unitPrice").unwrap().as_decimal().unwrap().to_string(),
+        digits
+    );
     let exactly = Query::of("items")
         .select(["number"])
         .filter(field("unitPrice").equals(digits.parse::<atlas_connectors::erp::Decimal>().unwrap()));
@@ -282,7 +371,10 @@ async fn changes_overlap_without_coming_twice_and_deletions_are_swept() {
     let missing = erp.missing(&"customers".into(), None, &keys).await.unwrap();
     assert_eq!(missing, [keys[5].clone()]);
     let unstamped = Query::of("salesOrderLines");
-    let error = erp.changes(&unstamped, &ChangePoint::Beginning, None).await.unwrap_err();
+    let error = erp
+        .changes(&unstamped, &ChangePoint::Beginning, None)
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), "unsupported");
     let foreign = ChangePoint::After(atlas_connectors::mail::SyncCursor::new("{}"));
     assert_eq!(erp.changes(&query, &foreign, None).await.unwrap_err().code(), "invalid");
@@ -295,12 +387,21 @@ async fn lists_may_come_from_the_replica_and_single_records_never() {
     erp.catalog(&CatalogScope::all()).await.unwrap();
     service.freeze_replica();
     assert!(service.edit(COMPANY, "customers", &id, r#"{"city":"Rome"}"#));
-    let list = erp.read(&Query::of("customers").select(["city"]).limit(1), None).await.unwrap();
+    let list = erp
+        .read(&Query::of("customers").select(["city"]).limit(1), None)
+        .await
+        .unwrap();
     assert_ne!(texts(&list.items, "city"), ["Rome"]);
-    let one = erp.get(&RecordRef::new("customers", id.as_str()), &Shape::of(["city"])).await.unwrap();
+    let one = erp
+        .get(&RecordRef::new("customers", id.as_str()), &Shape::of(["city"]))
+        .await
+        .unwrap();
     assert_eq!(one.value("city"), Some(&Value::from("Rome")));
     let fresh = builder(&service, FULL).with_replica(false).build().unwrap();
-    let list = fresh.read(&Query::of("customers").select(["city"]).limit(1), None).await.unwrap();
+    let list = fresh
+        .read(&Query::of("customers").select(["city"]).limit(1), None)
+        .await
+        .unwrap();
     assert_eq!(texts(&list.items, "city"), ["Rome"]);
 }
 
@@ -317,7 +418,10 @@ async fn a_test_says_of_each_capability_what_came_of_it() {
         .entity("companies", [Verb::Update]);
     let report = erp.test(&probes).await.unwrap();
     let of = |entity: &str, verb| {
-        let capability = Capability::Entity { entity: entity.into(), verb };
+        let capability = Capability::Entity {
+            entity: entity.into(),
+            verb,
+        };
         report.outcome(&capability).unwrap().clone()
     };
     assert_eq!(report.system.as_deref(), Some("26.0.30643.32100"));
@@ -331,17 +435,37 @@ async fn a_test_says_of_each_capability_what_came_of_it() {
     assert_eq!(service.counters().effects(), 0);
 
     let limited = builder(&service, NO_PURCHASING).build().unwrap();
-    let report = limited.test(&Probes::sign_in().entity("purchaseOrders", [])).await.unwrap();
-    let purchase = Capability::Entity { entity: "purchaseOrders".into(), verb: Verb::Read };
-    assert!(matches!(report.outcome(&purchase), Some(ProbeOutcome::Denied { code, .. }) if &**code == "permission_denied"));
+    let report = limited
+        .test(&Probes::sign_in().entity("purchaseOrders", []))
+        .await
+        .unwrap();
+    let purchase = Capability::Entity {
+        entity: "purchaseOrders".into(),
+        verb: Verb::Read,
+    };
+    assert!(
+        matches!(report.outcome(&purchase), Some(ProbeOutcome::Denied { code, .. }) if &**code == "permission_denied")
+    );
     let nobody = builder(&service, NO_USER).build().unwrap();
     let report = nobody.test(&Probes::sign_in()).await.unwrap();
     assert!(!report.passed() && report.rows.len() == 1);
-    let other = builder(&service, ONE_COMPANY).with_company(SECOND_COMPANY).build().unwrap();
+    let other = builder(&service, ONE_COMPANY)
+        .with_company(SECOND_COMPANY)
+        .build()
+        .unwrap();
     let report = other.test(&Probes::sign_in()).await.unwrap();
-    assert!(matches!(report.outcome(&Capability::Company), Some(ProbeOutcome::Failed { .. })));
+    assert!(matches!(
+        report.outcome(&Capability::Company),
+        Some(ProbeOutcome::Failed { .. })
+    ));
     let reader = builder(&service, READER).build().unwrap();
-    assert!(reader.test(&Probes::sign_in().entity("customers", [])).await.unwrap().passed());
+    assert!(
+        reader
+            .test(&Probes::sign_in().entity("customers", []))
+            .await
+            .unwrap()
+            .passed()
+    );
 }
 
 #[tokio::test]
@@ -350,19 +474,35 @@ async fn bad_answers_are_typed_errors_that_name_the_fix() {
     let query = Query::of("customers").select(["number"]);
     erp.read(&query, None).await.unwrap();
     let fix = |error: &atlas_connectors::Error| {
-        error.context().find(|(name, _)| *name == "fix").map(|(_, text)| text.to_owned()).unwrap_or_default()
+        error
+            .context()
+            .find(|(name, _)| *name == "fix")
+            .map(|(_, text)| text.to_owned())
+            .unwrap_or_default()
     };
     for (fault, code) in [
         (Fault::HtmlAfter, "bad_payload.type"),
-        (Fault::text(200, "text/html", "<html>words-of-a-page</html>"), "bad_payload.type"),
-        (Fault::text(200, "application/json", "{\"value\":[{\"number\":"), "bad_payload.truncated"),
+        (
+            Fault::text(200, "text/html", "<html>words-of-a-page</html>"),
+            "bad_payload.type",
+        ),
+        (
+            Fault::text(200, "application/json", "{\"value\":[{\"number\":"),
+            "bad_payload.truncated",
+        ),
         (Fault::text(200, "application/json", "[1,2]"), "bad_payload.type"),
-        (Fault::text(200, "application/json", "{\"value\":[{\"number\":7}]}"), "schema_mismatch"),
+        (
+            Fault::text(200, "application/json", "{\"value\":[{\"number\":7}]}"),
+            "schema_mismatch",
+        ),
         (Fault::html(403), "permission_denied"),
         (Fault::html(404), "service_missing"),
         (Fault::status(504), "deadline_exceeded"),
         (Fault::status(413), "rejected"),
-        (mock::BusinessCentral::refusal(&ApiError::no_segment("customers")), "service_missing"),
+        (
+            mock::BusinessCentral::refusal(&ApiError::no_segment("customers")),
+            "service_missing",
+        ),
     ] {
         service.faults().clear();
         service.faults().always("customers.list", fault.clone());
@@ -376,13 +516,25 @@ async fn bad_answers_are_typed_errors_that_name_the_fix() {
     service.faults().clear();
     let small = builder(&service, FULL).with_max_body(2_500).build().unwrap();
     let narrow = small.read(&query, None).await.unwrap();
-    assert_eq!(narrow.items.len(), 12, "small answers pass, and metadata has a limit of its own");
+    assert_eq!(
+        narrow.items.len(),
+        12,
+        "small answers pass, and metadata has a limit of its own"
+    );
     let wide = small.read(&Query::of("customers"), None).await.unwrap_err();
     assert_eq!(wide.code(), "bad_payload.too_large");
 
-    service.faults().next("customers.list", mock::BusinessCentral::refusal(&ApiError::throttled()));
-    assert_eq!(erp.read(&query, None).await.unwrap().items.len(), 12, "asked again after a pause");
-    service.faults().next("customers.list", Answer::empty(503).with_header("retry-after", "0"));
+    service
+        .faults()
+        .next("customers.list", mock::BusinessCentral::refusal(&ApiError::throttled()));
+    assert_eq!(
+        erp.read(&query, None).await.unwrap().items.len(),
+        12,
+        "asked again after a pause"
+    );
+    service
+        .faults()
+        .next("customers.list", Answer::empty(503).with_header("retry-after", "0"));
     assert!(erp.read(&query, None).await.is_ok());
 
     service.set_api_enabled(false);
@@ -392,18 +544,41 @@ async fn bad_answers_are_typed_errors_that_name_the_fix() {
     service.set_api_enabled(true);
 
     let nowhere = Address::cloud_at(&service.url(), Some(TENANT), "Nowhere").unwrap();
-    let erp = BusinessCentralBuilder::new(transport(), Fixed::token(FULL), nowhere).with_company(COMPANY).build().unwrap();
+    let erp = BusinessCentralBuilder::new(transport(), Fixed::token(FULL), nowhere)
+        .with_company(COMPANY)
+        .build()
+        .unwrap();
     let error = erp.read(&query, None).await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::Invalid { what: "environment", .. }), "{error:?}");
+    assert!(
+        matches!(
+            error.kind(),
+            ErrorKind::Invalid {
+                what: "environment",
+                ..
+            }
+        ),
+        "{error:?}"
+    );
     let route = ApiRoute::custom("contoso", "trucks", "v1.0").unwrap();
-    let custom = Address::cloud_at(&service.url(), None, "Production").unwrap().with_route(route);
-    let erp = BusinessCentralBuilder::new(transport(), Fixed::token(FULL), custom.clone()).with_company(COMPANY).build().unwrap();
+    let custom = Address::cloud_at(&service.url(), None, "Production")
+        .unwrap()
+        .with_route(route);
+    let erp = BusinessCentralBuilder::new(transport(), Fixed::token(FULL), custom.clone())
+        .with_company(COMPANY)
+        .build()
+        .unwrap();
     assert_eq!(erp.read(&query, None).await.unwrap_err().code(), "service_missing");
-    let with_route = mock::BusinessCentral::builder().route("contoso/trucks/v1.0").start().await;
+    let with_route = mock::BusinessCentral::builder()
+        .route("contoso/trucks/v1.0")
+        .start()
+        .await;
     let custom = Address::cloud_at(&with_route.url(), None, "Production")
         .unwrap()
         .with_route(ApiRoute::parse("contoso/trucks/v1.0").unwrap());
-    let erp = BusinessCentralBuilder::new(transport(), Fixed::token(FULL), custom).with_company(COMPANY).build().unwrap();
+    let erp = BusinessCentralBuilder::new(transport(), Fixed::token(FULL), custom)
+        .with_company(COMPANY)
+        .build()
+        .unwrap();
     assert_eq!(erp.read(&query, None).await.unwrap().items.len(), 12);
     let unauthorised = builder(&service, "nonsense").build().unwrap();
     let error = unauthorised.read(&query, None).await.unwrap_err();

@@ -10,8 +10,8 @@ use std::time::Duration;
 use atlas_connectors::action::{Connected, Intent, IntentState, Outbox, Outcome, Proposal};
 use atlas_connectors::credential::{KeyRing, Sealer};
 use atlas_connectors::erp::{
-    ActionCall, Base, Batch, Create, Decimal, Delete, ErpConnector, FieldChange, Lines, PartOutcome, Record, RecordKey, RecordRef,
-    Relation, Shape, Update, Value, Write, Written,
+    ActionCall, Base, Batch, Create, Decimal, Delete, ErpConnector, FieldChange, Lines, PartOutcome, Record, RecordKey,
+    RecordRef, Relation, Shape, Update, Value, Write, Written,
 };
 use atlas_connectors::store::MemoryStore;
 use atlas_connectors::testkit::server::{Answer, Fault};
@@ -137,23 +137,44 @@ fn purchase(service: &mock::BusinessCentral) -> Create {
     let item = service.ids(COMPANY, "items")[0].clone();
     Create::new("purchaseOrders")
         .set("vendorId", Value::Relation(Relation::to(vendor)))
-        .lines(Lines::new("purchaseOrderLines").row([
-            ("itemId", Value::Relation(Relation::to(item))),
-            ("quantity", 4.into()),
-        ]))
+        .lines(
+            Lines::new("purchaseOrderLines")
+                .row([("itemId", Value::Relation(Relation::to(item))), ("quantity", 4.into())]),
+        )
 }
 
 #[tokio::test]
 async fn an_order_is_made_once_with_its_lines() {
     let world = World::new().await;
-    let ended = world.run(order().set("externalDocumentNumber", "ATLAS-1").set("currencyCode", "eur")).await;
+    let ended = world
+        .run(
+            order()
+                .set("externalDocumentNumber", "ATLAS-1")
+                .set("currencyCode", "eur"),
+        )
+        .await;
     assert_eq!(ended.state, IntentState::Sent, "{:?}", ended.reason);
     let written = written(&ended);
     let id = written.key.clone().unwrap();
     assert_eq!(world.service.counters().created_in("salesOrders"), 1);
-    assert_eq!(world.service.field(COMPANY, "salesOrders", id.as_single().unwrap(), "externalDocumentNumber").unwrap(), "ATLAS-1");
+    assert_eq!(
+        world
+            .service
+            .field(
+                COMPANY,
+                "salesOrders",
+                id.as_single().unwrap(),
+                "externalDocumentNumber"
+            )
+            .unwrap(),
+        "ATLAS-1"
+    );
     // The service holds codes in capitals, and says nothing about it.
-    let adjusted: Vec<_> = written.adjusted.iter().map(|one| (one.field.as_str(), one.stored.to_string())).collect();
+    let adjusted: Vec<_> = written
+        .adjusted
+        .iter()
+        .map(|one| (one.field.as_str(), one.stored.to_string()))
+        .collect();
     assert_eq!(adjusted, [("currencyCode", "EUR".to_owned())]);
     let lines = Query::lines(&world, id.as_single().unwrap()).await;
     assert_eq!(lines.len(), 1);
@@ -200,17 +221,27 @@ async fn a_lost_create_is_found_by_its_natural_key_where_ids_are_refused() {
     let service = || mock::BusinessCentral::builder().refuse_client_ids();
     let world = World::with(service(), FULL, ClientIds::Off).await;
     world.service.faults().next("salesOrders.create", Fault::CutAfter);
-    let ended = world.run(order().with_natural_key("externalDocumentNumber", "ATLAS-7")).await;
+    let ended = world
+        .run(order().with_natural_key("externalDocumentNumber", "ATLAS-7"))
+        .await;
     assert_eq!(ended.state, IntentState::Sent, "{:?}", ended.reason);
     assert_eq!(world.service.counters().created_in("salesOrders"), 1);
 
     // Not there: it may still be at work, so only a person can tell, and nothing is repeated.
     let world = World::with(service(), FULL, ClientIds::Off).await;
     world.service.faults().next("salesOrders.create", Fault::CutBefore);
-    let ended = world.run(order().with_natural_key("externalDocumentNumber", "ATLAS-8")).await;
+    let ended = world
+        .run(order().with_natural_key("externalDocumentNumber", "ATLAS-8"))
+        .await;
     assert_eq!(ended.state, IntentState::Uncertain);
     let counters = world.service.counters();
-    assert_eq!((counters.created_in("salesOrders"), counters.requests_of("salesOrders.create")), (0, 1));
+    assert_eq!(
+        (
+            counters.created_in("salesOrders"),
+            counters.requests_of("salesOrders.create")
+        ),
+        (0, 1)
+    );
 
     // A page that refuses ids says so, and nothing has happened.
     let world = World::with(service(), FULL, ClientIds::Learned).await;
@@ -240,17 +271,33 @@ async fn an_update_is_made_on_what_was_read_and_on_nothing_else() {
     let update = |record: &Record| Update::of(record).set_from(record, "requestedDeliveryDate", date);
     let ended = world.run(Write::Update(update(&read))).await;
     assert_eq!(ended.state, IntentState::Sent, "{:?}", ended.reason);
-    assert_eq!(world.service.field(COMPANY, "salesOrders", &id, "requestedDeliveryDate").unwrap(), "2026-12-24");
+    assert_eq!(
+        world
+            .service
+            .field(COMPANY, "salesOrders", &id, "requestedDeliveryDate")
+            .unwrap(),
+        "2026-12-24"
+    );
     assert!(written(&ended).adjusted.is_empty());
 
     // The same base again: somebody (we) changed it since.
     let ended = world.run(Write::Update(update(&read))).await;
-    assert_eq!((ended.state, ended.reason.as_deref()), (IntentState::NotSent, Some("conflict")));
-    assert_eq!(world.service.counters().requests_of("salesOrders.update"), 1, "found before anything was sent");
+    assert_eq!(
+        (ended.state, ended.reason.as_deref()),
+        (IntentState::NotSent, Some("conflict"))
+    );
+    assert_eq!(
+        world.service.counters().requests_of("salesOrders.update"),
+        1,
+        "found before anything was sent"
+    );
 
     // Changed in the last moment: the service refuses.
     let read = world.get("salesOrders", &id).await;
-    world.service.faults().next("salesOrders.update", mock::BusinessCentral::refusal(&ApiError::changed()));
+    world.service.faults().next(
+        "salesOrders.update",
+        mock::BusinessCentral::refusal(&ApiError::changed()),
+    );
     let ended = world.run(Write::Update(update(&read))).await;
     assert_eq!(ended.state, IntentState::NotSent);
 
@@ -264,7 +311,10 @@ async fn an_update_is_made_on_what_was_read_and_on_nothing_else() {
         let ended = world.run(Write::Update(change)).await;
         assert_eq!(ended.state, IntentState::Sent, "{:?}", ended.reason);
         let counters = world.service.counters();
-        assert_eq!((counters.updated["customers"], counters.requests_of("customers.update")), (1, requests));
+        assert_eq!(
+            (counters.updated["customers"], counters.requests_of("customers.update")),
+            (1, requests)
+        );
     }
 
     // Decided on old values alone: compared and sent with the etag of the moment.
@@ -277,8 +327,14 @@ async fn an_update_is_made_on_what_was_read_and_on_nothing_else() {
             new: "Bonn".into(),
         })
     };
-    assert_eq!(world.run(Write::Update(by_values("Chicago"))).await.state, IntentState::Sent);
-    assert_eq!(world.run(Write::Update(by_values("Chicago"))).await.reason.as_deref(), Some("conflict"));
+    assert_eq!(
+        world.run(Write::Update(by_values("Chicago"))).await.state,
+        IntentState::Sent
+    );
+    assert_eq!(
+        world.run(Write::Update(by_values("Chicago"))).await.reason.as_deref(),
+        Some("conflict")
+    );
 }
 
 #[tokio::test]
@@ -286,7 +342,11 @@ async fn deletions_and_actions_are_found_by_what_they_leave() {
     for (fault, requests) in [(None, 1), (Some(Fault::CutAfter), 1), (Some(Fault::CutBefore), 2)] {
         let world = World::new().await;
         let told = format!("{fault:?}");
-        for operation in ["customers.delete", "salesOrders.shipAndInvoice", "purchaseInvoices.post"] {
+        for operation in [
+            "customers.delete",
+            "salesOrders.shipAndInvoice",
+            "purchaseInvoices.post",
+        ] {
             if let Some(fault) = &fault {
                 world.service.faults().next(operation, fault.clone());
             }
@@ -299,14 +359,22 @@ async fn deletions_and_actions_are_found_by_what_they_leave() {
         let order = world.service.ids(COMPANY, "salesOrders")[0].clone();
         let read = world.get("salesOrders", &order).await;
         // In another case, which the service would run all the same: the metadata's own name is sent.
-        let ended = world.run(Write::Action(ActionCall::on(&read, "Microsoft.NAV.ShipAndInvoice"))).await;
+        let ended = world
+            .run(Write::Action(ActionCall::on(&read, "Microsoft.NAV.ShipAndInvoice")))
+            .await;
         assert_eq!(ended.state, IntentState::Sent, "{told}: {:?}", ended.reason);
 
         let invoice = world.service.ids(COMPANY, "purchaseInvoices")[0].clone();
         let read = world.get("purchaseInvoices", &invoice).await;
         let ended = world.run(Write::Action(ActionCall::on(&read, "post"))).await;
         assert_eq!(ended.state, IntentState::Sent, "{told}: {:?}", ended.reason);
-        assert_eq!(world.service.field(COMPANY, "purchaseInvoices", &invoice, "status").unwrap(), "Open");
+        assert_eq!(
+            world
+                .service
+                .field(COMPANY, "purchaseInvoices", &invoice, "status")
+                .unwrap(),
+            "Open"
+        );
 
         let counters = world.service.counters();
         assert_eq!(counters.deleted["customers"], 1, "{told}");
@@ -320,28 +388,54 @@ async fn deletions_and_actions_are_found_by_what_they_leave() {
 async fn refusals_are_told_apart_and_change_nothing() {
     let world = World::new().await;
     for (write, reason) in [
-        (Create::new("customers").set("displayName", "x").set("type", "Alien"), "schema_mismatch"),
-        (Create::new("customers").set("displayName", "x").set("colour", "red"), "schema_mismatch"),
-        (Create::new("customers").set("displayName", "x").set("lastModifiedDateTime", Timestamp::UNIX_EPOCH), "rejected"),
+        (
+            Create::new("customers").set("displayName", "x").set("type", "Alien"),
+            "schema_mismatch",
+        ),
+        (
+            Create::new("customers").set("displayName", "x").set("colour", "red"),
+            "schema_mismatch",
+        ),
+        (
+            Create::new("customers")
+                .set("displayName", "x")
+                .set("lastModifiedDateTime", Timestamp::UNIX_EPOCH),
+            "rejected",
+        ),
         (Create::new("customers").set("displayName", "x".repeat(101)), "rejected"),
         (Create::new("trucks").set("displayName", "x"), "schema_mismatch"),
         (Create::new("customers").set("city", "Bonn"), "rejected"),
-        (Create::new("customers").set("displayName", "x").set("number", "C100001"), "conflict"),
+        (
+            Create::new("customers")
+                .set("displayName", "x")
+                .set("number", "C100001"),
+            "conflict",
+        ),
         (order().set("number", "MINE"), "rejected"),
     ] {
         let told = format!("{write:?}");
         let ended = world.run(Write::Create(write)).await;
-        assert_eq!((ended.state, ended.reason.as_deref()), (IntentState::NotSent, Some(reason)), "{told}");
+        assert_eq!(
+            (ended.state, ended.reason.as_deref()),
+            (IntentState::NotSent, Some(reason)),
+            "{told}"
+        );
     }
     assert_eq!(world.service.counters().effects(), 0);
 
     for (token, write) in [
         (READER, Create::new("customers").set("displayName", "x")),
-        (NO_PURCHASING, Create::new("purchaseOrders").set("vendorNumber", "V100001")),
+        (
+            NO_PURCHASING,
+            Create::new("purchaseOrders").set("vendorNumber", "V100001"),
+        ),
     ] {
         let world = World::with(mock::BusinessCentral::builder(), token, ClientIds::Trusted).await;
         let ended = world.run(Write::Create(write)).await;
-        assert_eq!((ended.state, ended.reason.as_deref()), (IntentState::NotSent, Some("permission_denied")));
+        assert_eq!(
+            (ended.state, ended.reason.as_deref()),
+            (IntentState::NotSent, Some("permission_denied"))
+        );
         assert_eq!(world.service.counters().effects(), 0);
     }
 }
@@ -349,7 +443,13 @@ async fn refusals_are_told_apart_and_change_nothing() {
 #[tokio::test]
 async fn a_batch_tells_of_each_part_and_a_snapshot_of_none_that_it_stayed() {
     let good = |name: &str| Write::Create(Create::new("customers").set("displayName", name));
-    let bad = || Write::Create(Create::new("customers").set("displayName", "x").set("number", "C100001"));
+    let bad = || {
+        Write::Create(
+            Create::new("customers")
+                .set("displayName", "x")
+                .set("number", "C100001"),
+        )
+    };
     let kinds = |written: &Written| -> Vec<&'static str> {
         let kind = |part: &PartOutcome| match part {
             PartOutcome::Done(_) => "done",
@@ -361,12 +461,20 @@ async fn a_batch_tells_of_each_part_and_a_snapshot_of_none_that_it_stayed() {
         written.parts.iter().map(kind).collect()
     };
     let world = World::new().await;
-    let ended = world.run(Write::Batch(Batch::independent([good("A"), bad(), good("C")]))).await;
+    let ended = world
+        .run(Write::Batch(Batch::independent([good("A"), bad(), good("C")])))
+        .await;
     assert_eq!(kinds(&written(&ended)), ["done", "rejected", "done"]);
     assert_eq!(world.service.counters().created_in("customers"), 2);
 
-    let ended = world.run(Write::Batch(Batch::atomic([good("D"), bad(), good("F")]))).await;
-    assert_eq!(kinds(&written(&ended))[..2], ["rolled back", "rejected"], "the service said 201 of the first");
+    let ended = world
+        .run(Write::Batch(Batch::atomic([good("D"), bad(), good("F")])))
+        .await;
+    assert_eq!(
+        kinds(&written(&ended))[..2],
+        ["rolled back", "rejected"],
+        "the service said 201 of the first"
+    );
     assert_eq!(world.service.counters().created_in("customers"), 2);
     let ended = world.run(Write::Batch(Batch::atomic([good("G"), good("H")]))).await;
     assert_eq!(kinds(&written(&ended)), ["done", "done"]);
@@ -381,7 +489,10 @@ async fn a_batch_tells_of_each_part_and_a_snapshot_of_none_that_it_stayed() {
         assert_eq!(world.service.counters().created_in("customers"), before + 2);
     }
     let many: Vec<Write> = (0..101).map(|at| good(&at.to_string())).collect();
-    assert_eq!(world.run(Write::Batch(Batch::independent(many))).await.state, IntentState::NotSent);
+    assert_eq!(
+        world.run(Write::Batch(Batch::independent(many))).await.state,
+        IntentState::NotSent
+    );
 }
 
 #[tokio::test]
@@ -389,10 +500,20 @@ async fn numbers_are_written_with_all_their_digits() {
     let world = World::new().await;
     let digits = "1234567890123456789.123456789";
     let price: Decimal = digits.parse().unwrap();
-    let ended = world.run(Write::Create(Create::new("items").set("displayName", "Big").set("unitPrice", price))).await;
+    let ended = world
+        .run(Write::Create(
+            Create::new("items").set("displayName", "Big").set("unitPrice", price),
+        ))
+        .await;
     let id = written(&ended).key.unwrap();
     let id: &RecordKey = &id;
-    assert_eq!(world.service.field(COMPANY, "items", id.as_single().unwrap(), "unitPrice").unwrap(), digits);
+    assert_eq!(
+        world
+            .service
+            .field(COMPANY, "items", id.as_single().unwrap(), "unitPrice")
+            .unwrap(),
+        digits
+    );
     assert!(written(&ended).adjusted.is_empty());
 }
 
