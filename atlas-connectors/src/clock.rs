@@ -53,7 +53,7 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    fn jiff(self) -> jiff::Timestamp {
+    pub(crate) fn jiff(self) -> jiff::Timestamp {
         let clamped = self.0.clamp(
             jiff::Timestamp::MIN.as_millisecond(),
             jiff::Timestamp::MAX.as_millisecond(),

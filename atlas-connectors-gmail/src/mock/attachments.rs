@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use atlas_connectors::Timestamp;
+use atlas_connectors::testkit::server::random;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::answer::{ApiError, Reply};
 use super::dispatch::{Answer, Call};
-use super::keys::random;
 use super::mailbox::{Mailbox, hex};
 use super::messages::find;
 use super::mime;

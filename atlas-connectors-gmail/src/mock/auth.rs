@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use atlas_connectors::Timestamp;
+use atlas_connectors::testkit::server::{SigningKey, random};
 
 use super::account::{Client, Consent, IdTokenFault, User};
-use super::keys::{SigningKey, random};
 
 pub(super) type Scopes = BTreeSet<String>;
 

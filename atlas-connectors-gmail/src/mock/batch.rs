@@ -1,8 +1,9 @@
 //! The batch endpoint, and the multipart bodies that it shares with uploads.
 
+use atlas_connectors::testkit::server::random;
+
 use super::answer::{ApiError, Reply};
 use super::dispatch::{self, Request};
-use super::keys::random;
 use super::server::World;
 
 /// One part of a multipart body.

@@ -5,16 +5,15 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use atlas_connectors::testkit::server::{Listener, Script};
 use atlas_connectors::{Clock, SystemClock};
-use url::Url;
 
 use super::account::{Client, User};
 use super::auth::{Auth, AuthSettings};
 use super::counters::Counters;
-use super::faults::Script;
-use super::proxy;
+use super::dispatch;
 use super::quota::{Meter, Prices, Quota};
-use super::server::{CLIENT_ID, CLIENT_SECRET, Google, Settings, Shared, USER, Upstream, World};
+use super::server::{CLIENT_ID, CLIENT_SECRET, Google, Settings, Shared, USER, World};
 
 /// Settings of a mock that is about to start.
 #[derive(Debug)]
@@ -171,8 +170,8 @@ impl Builder {
     /// # Errors
     /// When the port is taken or loopback cannot be listened on.
     pub async fn try_start(mut self) -> io::Result<Google> {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", self.port))?;
-        let base = format!("http://{}", listener.local_addr()?);
+        let listener = Listener::bind(self.port)?;
+        let base = listener.uri();
         if self.auth.issuer.is_empty() {
             self.auth.issuer.clone_from(&base);
         }
@@ -182,7 +181,7 @@ impl Builder {
         }
         let mut world = World {
             clock: self.clock,
-            base: base.clone(),
+            base,
             settings: self.settings,
             auth: Auth::new(self.auth),
             mailboxes: BTreeMap::new(),
@@ -199,15 +198,10 @@ impl Builder {
             world.auth.clients.insert(client.id.clone(), client);
         }
         let shared = Arc::new(Shared(Mutex::new(world)));
-        let upstream = Arc::new(Upstream::start(Arc::clone(&shared)).await);
-        let (stop, stopped) = tokio::sync::watch::channel(());
-        proxy::spawn(listener, upstream, stopped)?;
-        let url = Url::parse(&base).map_err(|_| io::Error::from(io::ErrorKind::AddrNotAvailable))?;
-        Ok(Google {
-            shared,
-            uri: base.into(),
-            url,
-            _stop: Arc::new(stop),
-        })
+        let answering = Arc::clone(&shared);
+        let server = listener
+            .serve(move |request| dispatch::answer(&mut answering.world(), request))
+            .await?;
+        Ok(Google { shared, server })
     }
 }

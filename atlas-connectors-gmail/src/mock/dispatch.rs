@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use atlas_connectors::Timestamp;
+use atlas_connectors::testkit::server::{self, WireFault};
 use http::HeaderMap;
 use serde_json::Value;
-use wiremock::{Respond, ResponseTemplate};
 
 use super::answer::{ApiError, JSON, Reply};
 use super::auth::Scopes;
-use super::faults::{Fault, WIRE_HEADER, WireFault};
+use super::faults::Fault;
 use super::route::{self, Route};
-use super::server::{Shared, World};
+use super::server::World;
 use super::{
     attachments, batch, drafts, fields, history, labels, messages, oauth, send, settings, threads, token, upload,
 };
@@ -108,50 +108,24 @@ impl Outcome {
     }
 }
 
-/// What wiremock calls for every request.
-#[derive(Debug)]
-pub(super) struct Dispatcher {
-    pub(super) shared: std::sync::Arc<Shared>,
-}
-
-impl Respond for Dispatcher {
-    fn respond(&self, request: &wiremock::Request) -> ResponseTemplate {
-        let query: Vec<(String, String)> = request.url.query_pairs().into_owned().collect();
-        let request = Request {
-            method: request.method.as_str(),
-            path: request.url.path(),
-            query: &query,
-            headers: &request.headers,
-            body: &request.body,
-            inner: false,
-        };
-        let outcome = handle(&mut self.shared.world(), &request);
-        template(outcome)
-    }
-}
-
-fn template(outcome: Outcome) -> ResponseTemplate {
-    let Outcome { reply, delay, wire } = outcome;
-    let status = http::StatusCode::from_u16(reply.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    let mut template = ResponseTemplate::new(status);
-    let mut content_type = reply.content_type.to_owned();
+/// Answers a request from the wire.
+pub(super) fn answer(world: &mut World, request: &server::Request) -> server::Answer {
+    let request = Request {
+        method: request.method.as_str(),
+        path: &request.path,
+        query: &request.query,
+        headers: &request.headers,
+        body: &request.body,
+        inner: false,
+    };
+    let Outcome { reply, delay, wire } = handle(world, &request);
+    let mut answer = server::Answer::of(reply.status, reply.content_type, reply.body).delayed_by(delay);
     for (name, value) in reply.headers {
-        if name == "content-type" {
-            content_type = value;
-        } else if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(&*name), http::HeaderValue::try_from(value)) {
-            template = template.append_header(name, value);
-        }
+        answer = answer.with_header(name, value);
     }
-    if status != http::StatusCode::NO_CONTENT {
-        template = template.set_body_raw(reply.body, &content_type);
-    }
-    if let Some(wire) = wire {
-        template = template.insert_header(WIRE_HEADER, wire.write().as_str());
-    }
-    if delay.is_zero() {
-        template
-    } else {
-        template.set_delay(delay)
+    match wire {
+        Some(wire) => answer.spoiled_by(wire),
+        None => answer,
     }
 }
 
@@ -220,11 +194,11 @@ fn oauth_call(world: &mut World, request: &Request<'_>, method: &'static str) ->
 /// Counts a request and looks up what the script has in store for it.
 fn arrive(world: &mut World, method: &'static str) -> (Option<Fault>, Duration) {
     *world.counters.requests.entry(method).or_default() += 1;
-    let fault = world.faults.strike(method);
+    let fault = world.faults.strike(method, None);
     if fault.is_some() {
         world.counters.faults += 1;
     }
-    (fault, world.faults.latency(method))
+    (fault, world.faults.latency(method, None))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,7 +218,7 @@ fn spoil(
     let Some(fault) = fault else {
         return Outcome::plain(carry_out(world), latency);
     };
-    let wire = WireFault::of(&fault);
+    let wire = fault.wire();
     let mut delay = latency;
     let reply = match fault {
         Fault::Status(status) => match (kind, ApiError::of_status(status)) {

@@ -1,7 +1,8 @@
 //! Faults by script: what goes wrong, with which call, and whether the effect had happened.
 
-use std::collections::VecDeque;
 use std::time::Duration;
+
+use atlas_connectors::testkit::server::WireFault;
 
 use super::answer::{ApiError, TokenError};
 
@@ -88,6 +89,17 @@ impl Fault {
         }
     }
 
+    /// What the wire does to the answer.
+    pub(super) fn wire(&self) -> Option<WireFault> {
+        match *self {
+            Self::CutBefore | Self::CutAfter => Some(WireFault::Cut),
+            Self::HangBefore | Self::HangAfter => Some(WireFault::Hang),
+            Self::Truncate(after) => Some(WireFault::Truncate(after)),
+            Self::Drip { bytes, every } => Some(WireFault::Drip { bytes, every }),
+            _ => None,
+        }
+    }
+
     /// A page in HTML with this status, as front ends answer.
     pub fn html(status: u16) -> Self {
         Self::answer(status, "text/html; charset=UTF-8", "<html><title>Error</title></html>")
@@ -103,91 +115,6 @@ impl From<ApiError> for Fault {
 impl From<TokenError> for Fault {
     fn from(error: TokenError) -> Self {
         Self::Token(error)
-    }
-}
-
-/// When a fault strikes: entries are asked in the order in which they were added, the first that is due is taken.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Script {
-    entries: Vec<Entry>,
-    latency: Duration,
-    latency_of: Vec<(String, Duration)>,
-}
-
-#[derive(Clone, Debug)]
-struct Entry {
-    method: String,
-    /// Calls that pass before it strikes.
-    skip: u64,
-    /// How often it strikes; `None` is always.
-    times: Option<u64>,
-    fault: Fault,
-}
-
-impl Script {
-    pub(super) fn add(&mut self, method: &str, skip: u64, times: Option<u64>, fault: Fault) {
-        self.entries.push(Entry {
-            method: method.to_owned(),
-            skip,
-            times,
-            fault,
-        });
-    }
-
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    pub(super) fn pending(&self) -> usize {
-        self.entries.iter().filter(|entry| entry.times.is_some()).count()
-    }
-
-    pub(super) fn set_latency(&mut self, latency: Duration) {
-        self.latency = latency;
-    }
-
-    pub(super) fn set_latency_of(&mut self, method: &str, latency: Duration) {
-        self.latency_of.push((method.to_owned(), latency));
-    }
-
-    pub(super) fn latency(&self, method: &str) -> Duration {
-        self.latency_of
-            .iter()
-            .rev()
-            .find(|(pattern, _)| matches(pattern, method))
-            .map_or(self.latency, |(_, latency)| *latency)
-    }
-
-    /// The fault for this call, if one is due. Counts the call against every entry up to the one that strikes.
-    pub(super) fn strike(&mut self, method: &str) -> Option<Fault> {
-        let mut struck = None;
-        for (at, entry) in self.entries.iter_mut().enumerate() {
-            if !matches(&entry.method, method) {
-                continue;
-            }
-            if entry.skip > 0 {
-                entry.skip -= 1;
-                continue;
-            }
-            struck = Some((at, entry.fault.clone()));
-            if let Some(left) = &mut entry.times {
-                *left = left.saturating_sub(1);
-            }
-            break;
-        }
-        let (at, fault) = struck?;
-        if self.entries.get(at).is_some_and(|entry| entry.times == Some(0)) {
-            self.entries.remove(at);
-        }
-        Some(fault)
-    }
-}
-
-/// Whether a pattern (`gmail.users.messages.get`, `gmail.users.messages.*`, `*`) covers a method.
-fn matches(pattern: &str, method: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => method.starts_with(prefix),
-        None => pattern == method,
     }
 }
 
@@ -245,94 +172,7 @@ impl Faults<'_> {
     }
 
     fn add(&self, method: &str, skip: u64, times: Option<u64>, fault: Fault) -> &Self {
-        if times != Some(0) {
-            self.google.world().faults.add(method, skip, times, fault);
-        }
+        self.google.world().faults.add(method, skip, times, fault);
         self
-    }
-}
-
-/// What the wire has to do with an answer, told to the fault proxy in a header that it removes again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WireFault {
-    Cut,
-    Hang,
-    Truncate(usize),
-    Drip { bytes: usize, every: Duration },
-}
-
-/// The header between dispatcher and proxy.
-pub(super) const WIRE_HEADER: &str = "x-mock-wire-fault";
-
-impl WireFault {
-    pub(super) fn of(fault: &Fault) -> Option<Self> {
-        match *fault {
-            Fault::CutBefore | Fault::CutAfter => Some(Self::Cut),
-            Fault::HangBefore | Fault::HangAfter => Some(Self::Hang),
-            Fault::Truncate(after) => Some(Self::Truncate(after)),
-            Fault::Drip { bytes, every } => Some(Self::Drip {
-                bytes: bytes.max(1),
-                every,
-            }),
-            _ => None,
-        }
-    }
-
-    pub(super) fn write(self) -> String {
-        match self {
-            Self::Cut => "cut".to_owned(),
-            Self::Hang => "hang".to_owned(),
-            Self::Truncate(after) => format!("truncate {after}"),
-            Self::Drip { bytes, every } => format!("drip {bytes} {}", every.as_millis()),
-        }
-    }
-
-    pub(super) fn read(text: &str) -> Option<Self> {
-        let words: VecDeque<&str> = text.split_ascii_whitespace().collect();
-        let number = |at: usize| words.get(at).and_then(|word| word.parse::<u64>().ok());
-        match *words.front()? {
-            "cut" => Some(Self::Cut),
-            "hang" => Some(Self::Hang),
-            "truncate" => Some(Self::Truncate(usize::try_from(number(1)?).ok()?)),
-            "drip" => Some(Self::Drip {
-                bytes: usize::try_from(number(1)?).ok()?.max(1),
-                every: Duration::from_millis(number(2)?),
-            }),
-            _ => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_script_strikes_the_call_it_names() {
-        let mut script = Script::default();
-        script.add("gmail.users.messages.get", 1, Some(1), Fault::Status(503));
-        script.add("gmail.users.messages.*", 0, Some(2), Fault::CutBefore);
-        assert_eq!(script.strike("oauth.token"), None);
-        assert_eq!(script.strike("gmail.users.messages.get"), Some(Fault::CutBefore));
-        assert_eq!(script.strike("gmail.users.messages.get"), Some(Fault::Status(503)));
-        assert_eq!(script.strike("gmail.users.messages.list"), Some(Fault::CutBefore));
-        assert_eq!(script.strike("gmail.users.messages.list"), None);
-        assert_eq!(script.pending(), 0);
-    }
-
-    #[test]
-    fn the_wire_header_reads_what_it_writes() {
-        for fault in [
-            WireFault::Cut,
-            WireFault::Hang,
-            WireFault::Truncate(17),
-            WireFault::Drip {
-                bytes: 3,
-                every: Duration::from_millis(5),
-            },
-        ] {
-            assert_eq!(WireFault::read(&fault.write()), Some(fault));
-        }
-        assert_eq!(WireFault::read("melt"), None);
     }
 }

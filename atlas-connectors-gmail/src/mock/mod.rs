@@ -41,9 +41,9 @@
 //! one project only. A path that the mock does not have is answered 501 and says so.
 //!
 //! # How it is built
-//! wiremock serves the HTTP; a thin TCP proxy in front adds what an HTTP server cannot do: cut, hang, drip, break
-//! off. Both run on threads of their own, so a paused or busy runtime under test does not stop them. Latency does not
-//! block: answers wait side by side.
+//! On the core's [shell of mock servers](atlas_connectors::testkit::server): HTTP behind a thin TCP proxy that adds what an
+//! HTTP server cannot do. Both run on threads of their own, so a paused or busy runtime under test does not stop them.
+//! Latency does not block: answers wait side by side.
 
 mod account;
 mod answer;
@@ -57,7 +57,6 @@ mod drafts;
 mod faults;
 mod fields;
 mod history;
-mod keys;
 mod labels;
 mod mailbox;
 mod messages;
@@ -65,7 +64,6 @@ mod mime;
 mod oauth;
 mod operations;
 mod peer;
-mod proxy;
 mod quota;
 mod route;
 mod search;

@@ -1,13 +1,13 @@
 //! The consent page, discovery, keys, userinfo and tokeninfo.
 
 use atlas_connectors::Timestamp;
+use atlas_connectors::testkit::server::{jwks, random};
 use serde_json::{Value, json};
 use url::Url;
 
 use super::account::{Blocked, Consent, User};
 use super::answer::{HTML, JSON, Reply, set};
 use super::auth::{Auth, Challenge, Code, Scopes, is_sign_in, long};
-use super::keys::random;
 
 /// What the browser gets for an authorization request: the address it is sent back to, or a page of Google's.
 pub(super) fn authorize(auth: &mut Auth, query: &[(String, String)], now: Timestamp) -> Result<String, Blocked> {
@@ -167,9 +167,7 @@ pub(super) fn discovery(auth: &Auth, base: &str) -> Reply {
 }
 
 pub(super) fn certs(auth: &Auth) -> Reply {
-    let keys: Vec<Value> = auth.keys.iter().map(super::keys::SigningKey::jwk).collect();
-    Reply::json(&json!({ "keys": keys }))
-        .header("cache-control", "public, max-age=19800, must-revalidate, no-transform")
+    Reply::json(&jwks(&auth.keys)).header("cache-control", "public, max-age=19800, must-revalidate, no-transform")
 }
 
 pub(super) fn userinfo(auth: &Auth, bearer: Option<&str>, now: Timestamp) -> Reply {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use atlas_connectors::Timestamp;
+use atlas_connectors::testkit::server::random;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -10,7 +11,6 @@ use serde_json::Value;
 
 use super::answer::{ApiError, Reply};
 use super::dispatch::{Answer, Call, values, word};
-use super::keys::random;
 use super::mailbox::{Mailbox, Raw, hex, parse_hex};
 use super::messages::brief;
 use super::mime;

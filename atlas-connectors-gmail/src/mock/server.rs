@@ -2,23 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use atlas_connectors::Clock;
+use atlas_connectors::testkit::server::{Script, Server, SigningKey};
 use url::Url;
-use wiremock::{Mock, MockServer};
 
 use super::account::{Blocked, Client, Consent, IdTokenFault, User};
 use super::answer::ApiError;
 use super::auth::{Auth, Scopes, long};
 use super::builder::Builder;
 use super::counters::Counters;
-use super::dispatch::Dispatcher;
-use super::faults::{Faults, Script};
-use super::keys::SigningKey;
+use super::faults::{Fault, Faults};
 use super::mailbox::Mailbox;
 use super::quota::{Meter, Prices, Quota};
 use super::send::SentMail;
@@ -54,7 +50,7 @@ pub(super) struct World {
     pub(super) settings: Settings,
     pub(super) auth: Auth,
     pub(super) mailboxes: BTreeMap<String, Mailbox>,
-    pub(super) faults: Script,
+    pub(super) faults: Script<Fault>,
     pub(super) counters: Counters,
     pub(super) meter: Meter,
     pub(super) sent: Vec<SentMail>,
@@ -86,64 +82,6 @@ impl Shared {
     }
 }
 
-/// One HTTP server behind the proxy.
-#[derive(Debug)]
-pub(super) struct Target(MockServer);
-
-impl Target {
-    pub(super) fn address(&self) -> SocketAddr {
-        *self.0.address()
-    }
-}
-
-/// The HTTP servers behind the proxy, one at a time. wiremock keeps a copy of every request a mounted mock has
-/// matched and offers no way to forget them but a fresh server; so one takes over after a few thousand answers.
-#[derive(Debug)]
-pub(super) struct Upstream {
-    shared: Arc<Shared>,
-    current: tokio::sync::Mutex<Arc<Target>>,
-    answered: AtomicU64,
-}
-
-const ANSWERS_PER_SERVER: u64 = 2_000;
-
-impl Upstream {
-    pub(super) async fn start(shared: Arc<Shared>) -> Self {
-        let first = Self::serve(&shared).await;
-        Self {
-            shared,
-            current: tokio::sync::Mutex::new(first),
-            answered: AtomicU64::new(0),
-        }
-    }
-
-    async fn serve(shared: &Arc<Shared>) -> Arc<Target> {
-        let server = MockServer::builder().disable_request_recording().start().await;
-        let dispatcher = Dispatcher {
-            shared: Arc::clone(shared),
-        };
-        Mock::given(wiremock::matchers::any())
-            .respond_with(dispatcher)
-            .mount(&server)
-            .await;
-        Arc::new(Target(server))
-    }
-
-    /// The server that takes new requests.
-    pub(super) async fn current(&self) -> Arc<Target> {
-        let mut current = self.current.lock().await;
-        if self.answered.load(Ordering::Relaxed) >= ANSWERS_PER_SERVER {
-            self.answered.store(0, Ordering::Relaxed);
-            *current = Self::serve(&self.shared).await;
-        }
-        Arc::clone(&current)
-    }
-
-    pub(super) fn answered(&self) {
-        self.answered.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 /// A Google that answers on loopback: OAuth, OpenID Connect and Gmail with a memory. Clones are handles to the same
 /// one; it stops when the last is gone.
 ///
@@ -151,14 +89,14 @@ impl Upstream {
 #[derive(Clone)]
 pub struct Google {
     pub(super) shared: Arc<Shared>,
-    pub(super) uri: Arc<str>,
-    pub(super) url: Url,
-    pub(super) _stop: Arc<tokio::sync::watch::Sender<()>>,
+    pub(super) server: Server,
 }
 
 impl fmt::Debug for Google {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Google").field("uri", &self.uri).finish_non_exhaustive()
+        f.debug_struct("Google")
+            .field("uri", &self.uri())
+            .finish_non_exhaustive()
     }
 }
 
@@ -180,12 +118,12 @@ impl Google {
     /// The address that stands for all of Google, such as `http://127.0.0.1:49152`, without a slash at the end. Every
     /// path under it is Google's own. It is the issuer too unless the builder was told otherwise.
     pub fn uri(&self) -> &str {
-        &self.uri
+        self.server.uri()
     }
 
     /// The address as a URL, with the slash.
     pub fn url(&self) -> Url {
-        self.url.clone()
+        self.server.url()
     }
 
     /// What has been accepted so far.

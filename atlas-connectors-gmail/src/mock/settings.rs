@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use atlas_connectors::testkit::server::random;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use serde_json::{Value, json};
@@ -9,7 +10,6 @@ use serde_json::{Value, json};
 use super::account::User;
 use super::answer::{ApiError, Reply};
 use super::dispatch::{Answer, Call};
-use super::keys::random;
 use super::mailbox::Watch;
 use super::server::World;
 

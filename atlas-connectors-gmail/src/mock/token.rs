@@ -1,6 +1,7 @@
 //! The token and revocation endpoints.
 
 use atlas_connectors::Timestamp;
+use atlas_connectors::testkit::server::SigningKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -10,7 +11,6 @@ use super::account::{Client, IdTokenFault};
 use super::answer::{Reply, TokenError, set};
 use super::auth::{Auth, Challenge, Scopes, long};
 use super::counters::Counters;
-use super::keys::SigningKey;
 use super::oauth::{claims_about, list};
 
 /// A form, decoded.

@@ -1,10 +1,10 @@
 //! Resumable uploads: a session, then the bytes in one or more pieces.
 
+use atlas_connectors::testkit::server::random;
 use serde_json::Value;
 
 use super::answer::{ApiError, JSON, Reply};
 use super::dispatch::{Answer, Call, perform, word};
-use super::keys::random;
 use super::server::World;
 
 /// A resumable upload that has begun.

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::action::{Canonical, ReviewContent};
+use crate::action::{Canonical, ReviewContent, Target};
 use crate::clock::Timestamp;
 use crate::connection::{ConnectionRef, Identity};
 use crate::error::{Error, ErrorKind, Result};
@@ -120,6 +120,9 @@ pub trait Action: fmt::Debug + Clone + Serialize + DeserializeOwned + Send + Syn
     /// carries its own random marker, as a mail does; false where the same change may be wanted again.
     const UNIQUE: bool = false;
 
+    /// Whether the provider's answer holds business data, so that it is kept sealed and not only its ids.
+    const SEALS_OUTCOME: bool = false;
+
     /// Writes everything that will have an effect, the exact bytes included.
     fn canonical(&self, out: &mut Canonical);
 
@@ -129,6 +132,11 @@ pub trait Action: fmt::Debug + Clone + Serialize + DeserializeOwned + Send + Syn
     /// Every address that would be reached. Empty where nothing is sent.
     fn recipients(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Which records it would touch and how, for rules about them. `None` where no record of an ERP is touched.
+    fn target(&self) -> Option<Target> {
+        None
     }
 
     /// Refuses what no reviewer could judge: an unreadable mail, a mail to nobody.

@@ -54,13 +54,13 @@ impl<'a> Carrier<'a> {
     pub(super) async fn drive(&self, tenant: &TenantId, intent: &IntentId) -> Result<Intent> {
         let row = self.desk.load(tenant, intent).await?;
         match self.step(row).await {
-            Ok(row) => Ok(Intent::from(&row)),
+            Ok(row) => Ok(self.desk.intent(&row)),
             Err(error)
                 if *error.kind() == ErrorKind::StorageFailed(StorageFault::Conflict)
                     && error.effect() == Effect::None =>
             {
                 // Somebody else was faster: as it is now is the answer.
-                Ok(Intent::from(&self.desk.load(tenant, intent).await?))
+                Ok(self.desk.intent(&self.desk.load(tenant, intent).await?))
             }
             Err(error) => Err(error),
         }
@@ -311,6 +311,7 @@ impl<'a> Carrier<'a> {
             }
             None => {
                 settle(&mut after, IntentState::NotSent, Some(error.code().to_owned()), now);
+                after.outcome = self.desk.keep_rejection(&row, &error);
                 after.sweep = row.attempts > 0;
                 self.desk.event(&row, "not_sent", now)
             }
@@ -336,7 +337,10 @@ impl<'a> Carrier<'a> {
             let now = self.desk.now().await.map_err(happened)?;
             let mut after = row.clone();
             settle(&mut after, IntentState::Sent, None, now);
-            after.outcome.clone_from(&outcome);
+            after.outcome = match &outcome {
+                Some(outcome) => Some(self.desk.keep_outcome(&row, outcome.clone()).map_err(happened)?),
+                None => None,
+            };
             // A second draft may have been made if the first attempt ended between making and storing it.
             after.sweep = row.attempts > 1;
             let audit = [self.desk.event(&row, "sent", now)];

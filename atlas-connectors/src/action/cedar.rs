@@ -23,12 +23,18 @@ use crate::error::{Error, ErrorKind, Result};
 pub const CEDAR_SCHEMA: &str = r#"
 namespace Atlas {
   type Facts = {
-    // The kind of action: "mail.send", "mail.organize".
+    // The kind of action: "mail.send", "mail.organize", "erp.write".
     kind: String,
     // Every address that would be reached (To, Cc and Bcc), in small letters, and their domains.
     recipients: Set<String>,
     domains: Set<String>,
     recipient_count: Long,
+    // What of an ERP would be touched: entities in the provider's spelling, "create", "update", "delete" and "action", the
+    // names of actions in small letters without their namespace, and the company ("" where none is named).
+    entities: Set<String>,
+    verbs: Set<String>,
+    actions: Set<String>,
+    company: String,
     // Actions of this kind on this connection that left without a person.
     automatic_last_hour: Long,
     automatic_last_day: Long,
@@ -196,11 +202,23 @@ impl Facts {
     fn new(action: &ProposedAction<'_>, hour: u64, day: u64) -> Result<Self> {
         let recipients: Vec<String> = action.recipients.iter().map(|address| address.to_lowercase()).collect();
         let domains: Vec<&str> = recipients.iter().map(|address| domain_of(address)).collect();
+        let parts = action.target.map(|target| target.parts.as_slice()).unwrap_or_default();
+        let entities: Vec<&str> = parts.iter().map(|part| part.entity.as_str()).collect();
+        let verbs: Vec<&str> = parts.iter().map(|part| part.verb.as_str()).collect();
+        let actions: Vec<String> = parts
+            .iter()
+            .filter_map(|part| Some(part.action.as_ref()?.folded()))
+            .collect();
+        let company = action.target.and_then(|target| target.company.as_ref());
         let context = json!({
             "kind": action.kind,
             "recipients": recipients,
             "domains": domains,
             "recipient_count": recipients.len(),
+            "entities": entities,
+            "verbs": verbs,
+            "actions": actions,
+            "company": company.map_or("", |company| company.as_str()),
             "automatic_last_hour": hour,
             "automatic_last_day": day,
             "now": action.now.unix_millis(),

@@ -5,6 +5,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use secrecy::ExposeSecret as _;
@@ -13,19 +15,22 @@ use subtle::ConstantTimeEq as _;
 use crate::action::driver::Kind;
 use crate::action::record::Facts;
 use crate::action::{
-    ApprovalPolicy, ApprovalRecord, AuditEvent, AutomaticCount, Circle, Connectors, Decision, Digest, History,
+    ApprovalPolicy, ApprovalRecord, AuditEvent, AutomaticCount, Circle, Connectors, Decision, Digest, History, Intent,
     IntentChange, IntentRow, IntentState, Nonce, OutboxSettings, OutboxStore, ProposedAction, Review, Verdict,
 };
 use crate::clock::{Clock, Timestamp};
 use crate::connection::Identity;
 use crate::credential::{SealContext, Sealer};
-use crate::error::{Error, ErrorKind, NotApproved, Result, StorageFault};
+use crate::error::{Error, ErrorKind, NotApproved, Rejection, Result, StorageFault};
 use crate::ids::{ActorId, IntentId, TenantId};
 
 /// Version of [`IntentRow`] as written by this library.
 pub(super) const ROW_SCHEMA: u16 = 1;
 
 const PAYLOAD: &str = "outbox.payload";
+const OUTCOME: &str = "outbox.outcome";
+/// Marks an outcome that is sealed; no JSON begins like it.
+const SEALED: &str = "sealed:";
 const APPROVALS: &str = "atlas outbox approvals";
 
 pub(super) struct Desk {
@@ -80,6 +85,47 @@ impl Desk {
             return Err(NotApproved::Digest.at("outbox.open"));
         }
         Ok(payload)
+    }
+
+    /// The provider's answer as it is kept: as it is where it holds ids only, sealed where it holds business data.
+    pub(super) fn keep_outcome(&self, row: &IntentRow, outcome: String) -> Result<String> {
+        if !self.kind(&row.kind)?.seals_outcome() {
+            return Ok(outcome);
+        }
+        self.seal_outcome(row, outcome.as_bytes())
+    }
+
+    /// What a refusal said, as it is kept. Nothing is kept of what cannot be sealed: the reason stands in the row anyway.
+    pub(super) fn keep_rejection(&self, row: &IntentRow, error: &Error) -> Option<String> {
+        let rejection = serde_json::to_vec(&Rejection::of(error)).ok()?;
+        self.seal_outcome(row, &rejection).ok()
+    }
+
+    fn seal_outcome(&self, row: &IntentRow, outcome: &[u8]) -> Result<String> {
+        let sealed = self.sealer.seal(outcome_context(row), outcome)?;
+        Ok(format!("{SEALED}{}", STANDARD.encode(sealed)))
+    }
+
+    /// The intent as a host sees it, with the provider's answer opened. An answer that cannot be opened is left out: the state
+    /// does not depend on it.
+    pub(super) fn intent(&self, row: &IntentRow) -> Intent {
+        let opened = row.outcome.as_deref().and_then(|kept| {
+            let Some(sealed) = kept.strip_prefix(SEALED) else {
+                return Some(kept.as_bytes().to_vec());
+            };
+            let sealed = STANDARD.decode(sealed).ok()?;
+            let opened = self.sealer.open(outcome_context(row), &sealed).ok()?;
+            Some(opened.expose_secret().clone())
+        });
+        let mut intent = Intent::unopened(row);
+        if let Some(json) = opened {
+            if row.state == IntentState::Sent {
+                intent.outcome = serde_json::from_slice(&json).ok();
+            } else {
+                intent.rejection = serde_json::from_slice(&json).ok();
+            }
+        }
+        intent
     }
 
     /// Writes a step, and gives the row as stored.
@@ -138,7 +184,7 @@ impl Desk {
         leaving: bool,
         now: Timestamp,
     ) -> Result<Judgement> {
-        let recipients = self.kind(&row.kind)?.recipients(payload)?;
+        let reach = self.kind(&row.kind)?.reach(payload)?;
         let history = StoreHistory {
             store: Arc::clone(&self.store),
             row: row.clone(),
@@ -149,7 +195,8 @@ impl Desk {
             connection: &row.connection,
             identity,
             author: &row.author,
-            recipients: &recipients,
+            recipients: &reach.recipients,
+            target: reach.target.as_ref(),
             now,
             leaving,
             approved: row.approval.as_ref().is_some_and(|r| r.decision == Decision::Approved),
@@ -317,6 +364,11 @@ impl History for StoreHistory {
         };
         self.store.count_automatic(&count).await
     }
+}
+
+fn outcome_context(row: &IntentRow) -> SealContext<'_> {
+    let connection = &row.connection;
+    SealContext::item(&connection.tenant, &connection.connection, OUTCOME, row.intent.as_str())
 }
 
 fn payload_context(row: &IntentRow) -> SealContext<'_> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::approved::Claim;
 use crate::action::canonical::{bound_digest, content_digest};
 use crate::action::store::Digests;
-use crate::action::{Action, Approved, Effector, HandleState, Prepared, Reconciled, ReviewContent};
+use crate::action::{Action, Approved, Effector, HandleState, Prepared, Reconciled, ReviewContent, Target};
 use crate::connection::{ConnectionRef, Identity};
 use crate::error::{Error, Result, StorageFault};
 
@@ -27,14 +27,22 @@ struct PayloadIdentity {
     identity: Identity,
 }
 
+/// Whom an action would reach and what it would touch: what a policy is shown.
+pub(super) struct Reach {
+    pub(super) recipients: Vec<String>,
+    pub(super) target: Option<Target>,
+}
+
 /// What the machine asks of a kind of action, apart from carrying it out.
 pub(super) trait Kind: fmt::Debug + Send + Sync {
     /// The digests, computed from the stored bytes.
     fn digests(&self, payload: &[u8], connection: &ConnectionRef) -> Result<Digests>;
     /// What the reviewer is shown.
     fn review(&self, payload: &[u8]) -> Result<ReviewContent>;
-    /// Every address that would be reached.
-    fn recipients(&self, payload: &[u8]) -> Result<Vec<String>>;
+    /// Whom it would reach and what it would touch.
+    fn reach(&self, payload: &[u8]) -> Result<Reach>;
+    /// Whether the provider's answer is kept sealed.
+    fn seals_outcome(&self) -> bool;
 }
 
 /// The kind of one type of action.
@@ -65,8 +73,16 @@ impl<A: Action> Kind for KindOf<A> {
         Ok(decode::<Payload<A>>(payload)?.action.review())
     }
 
-    fn recipients(&self, payload: &[u8]) -> Result<Vec<String>> {
-        Ok(decode::<Payload<A>>(payload)?.action.recipients())
+    fn reach(&self, payload: &[u8]) -> Result<Reach> {
+        let action = decode::<Payload<A>>(payload)?.action;
+        Ok(Reach {
+            recipients: action.recipients(),
+            target: action.target(),
+        })
+    }
+
+    fn seals_outcome(&self) -> bool {
+        A::SEALS_OUTCOME
     }
 }
 

@@ -8,8 +8,10 @@ use async_trait::async_trait;
 
 use crate::action::content::MailContent;
 use crate::action::driver::{Driver, Typed};
+use crate::action::record_writes::RecordWrites;
 use crate::action::{Action, Approved, Prepared, Reconciled, Sent};
 use crate::connection::{ConnectionRef, Identity};
+use crate::erp::{ErpConnector, Write};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ConnectionId, TenantId};
 use crate::mail::{LabelChange, Mailbox, OutgoingMessage};
@@ -17,7 +19,7 @@ use crate::mail::{LabelChange, Mailbox, OutgoingMessage};
 /// Carries out one kind of action on one connection, in steps that the outbox stores between. Nothing here repeats an effect: each call
 /// of [`Effector::commit`] is one request.
 ///
-/// Mail is carried out by [`Effectors::with_mailbox`]. An ERP write would put its natural key or request id into the handle.
+/// Mail is carried out by [`Effectors::with_mailbox`], records are written by [`Effectors::with_erp`].
 ///
 /// ```
 /// use std::sync::Arc;
@@ -123,6 +125,13 @@ impl Effectors {
         self.with(send).with(organize)
     }
 
+    /// Writes records through this connector.
+    #[must_use]
+    pub fn with_erp(self, connector: Arc<dyn ErpConnector>) -> Self {
+        let write: Arc<dyn Effector<Write>> = Arc::new(RecordWrites(connector));
+        self.with(write)
+    }
+
     /// Adds who carries out one kind of action.
     #[must_use]
     pub fn with<A: Action>(mut self, effector: Arc<dyn Effector<A>>) -> Self {
@@ -217,6 +226,16 @@ impl Connected {
             connection,
             identity,
             Effectors::new().with_mailbox(mailbox),
+        ));
+    }
+
+    /// Adds a connector to an ERP and the account behind it.
+    pub fn put_erp(&self, connector: Arc<dyn ErpConnector>, identity: Identity) {
+        let connection = connector.connection().clone();
+        self.put(Standing::new(
+            connection,
+            identity,
+            Effectors::new().with_erp(connector),
         ));
     }
 

@@ -196,7 +196,7 @@ impl Gate {
         crash_point!(BeforeApprovalStored);
         let stored = desk.update(&row, after, &audit).await?;
         crash_point!(ApprovalStored);
-        Ok(Intent::from(&stored))
+        Ok(self.desk.intent(&stored))
     }
 
     /// Rejects an intent; it ends as cancelled. An edit is a new proposal.
@@ -211,7 +211,7 @@ impl Gate {
         settle(&mut after, IntentState::Cancelled, Some("rejected".to_owned()), now);
         let audit = [desk.event_by(&row, "rejected", now, reviewer.clone())];
         let stored = desk.update(&row, after, &audit).await?;
-        Ok(Intent::from(&stored))
+        Ok(self.desk.intent(&stored))
     }
 
     /// Takes back an intent that no worker has begun to send: a draft, one awaiting approval, or one ready. It ends as cancelled.
@@ -233,7 +233,7 @@ impl Gate {
         after.sweep = row.handle.is_some();
         let audit = [desk.event_by(&row, "withdrawn", now, by.clone())];
         let stored = desk.update(&row, after, &audit).await?;
-        Ok(Intent::from(&stored))
+        Ok(self.desk.intent(&stored))
     }
 
     /// What a reviewer is shown, rendered from the stored bytes.
@@ -258,7 +258,11 @@ impl Gate {
         };
         let waiting = [IntentState::AwaitingApproval];
         let rows = self.desk.store.list_intents(tenant, &waiting, after, limit).await?;
-        Ok(rows.iter().filter(|row| now < row.expires).map(Intent::from).collect())
+        Ok(rows
+            .iter()
+            .filter(|row| now < row.expires)
+            .map(|row| self.desk.intent(row))
+            .collect())
     }
 
     /// One intent.
@@ -266,7 +270,7 @@ impl Gate {
     /// # Errors
     /// `NotFound`; `StorageFailed`.
     pub async fn intent(&self, tenant: &TenantId, intent: &IntentId) -> Result<Intent> {
-        Ok(Intent::from(&self.desk.load(tenant, intent).await?))
+        Ok(self.desk.intent(&self.desk.load(tenant, intent).await?))
     }
 
     /// Checks that a person may still decide about the row, and ends it if not. Gives the moment.
@@ -328,7 +332,7 @@ impl Gate {
                 intent: row.intent.clone(),
                 rule: rule.to_owned(),
             },
-            _ => Outcome::Known(Box::new(Intent::from(row))),
+            _ => Outcome::Known(Box::new(self.desk.intent(row))),
         })
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::{ApprovalRecord, Digest};
 use crate::clock::Timestamp;
 use crate::connection::ConnectionRef;
-use crate::error::{Error, StorageFault};
+use crate::error::{Error, Rejection, StorageFault};
 use crate::ids::{ActorId, HolderId, IntentId, Version};
 
 /// How far an intent has come. `security-reliability.md`, section 4.
@@ -132,7 +132,7 @@ pub struct IntentLease {
 
 /// A row of the outbox as a store keeps it. Ids, digests and times are plain; the content is sealed.
 ///
-/// Shape: `payload` is an envelope that only this library opens; `outcome` is JSON of ids. Stores compare and index
+/// Shape: `payload` is an envelope that only this library opens; `outcome` is JSON of ids, or an envelope as text. Stores compare and index
 /// `connection`, `key`, `content`, `state`, `version`, `available`, `created`; the rest they may keep as one value.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntentRow {
@@ -184,7 +184,7 @@ pub struct IntentRow {
     pub refusals: u32,
     /// How often a look-up could not tell.
     pub lookups: u32,
-    /// What the provider answered, as JSON; `None` until it happened, or if the answer could not be read.
+    /// What the provider answered, as JSON of ids or sealed; of a row that ended as not sent what the refusal said, sealed.
     pub outcome: Option<String>,
     /// Why it is where it is, as a stable code: an error's code, `rejected`, `policy:<rule>`.
     pub reason: Option<String>,
@@ -246,6 +246,9 @@ pub struct Intent {
     pub reason: Option<String>,
     /// What the provider answered, as JSON: for a mail `{"message":…,"thread":…}`.
     pub outcome: Option<serde_json::Value>,
+    /// What the provider said when it refused, for an intent that ended as not sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejection: Option<Rejection>,
 }
 
 impl Intent {
@@ -257,8 +260,9 @@ impl Intent {
     }
 }
 
-impl From<&IntentRow> for Intent {
-    fn from(row: &IntentRow) -> Self {
+impl Intent {
+    /// The row without the provider's answer, which [`super::desk::Desk::intent`] opens.
+    pub(super) fn unopened(row: &IntentRow) -> Self {
         Self {
             id: row.intent.clone(),
             connection: row.connection.clone(),
@@ -274,7 +278,8 @@ impl From<&IntentRow> for Intent {
             available: row.available,
             attempts: row.attempts,
             reason: row.reason.clone(),
-            outcome: row.outcome.as_deref().and_then(|json| serde_json::from_str(json).ok()),
+            outcome: None,
+            rejection: None,
         }
     }
 }

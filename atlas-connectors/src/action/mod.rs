@@ -28,14 +28,17 @@ mod mail;
 mod outbox;
 mod policy;
 mod record;
+mod record_writes;
 mod review;
 mod send;
 mod store;
 #[cfg(any(test, feature = "testkit"))]
 mod suite;
+mod target;
 #[cfg(test)]
 mod tests;
 mod warning;
+mod write_rules;
 
 pub use approved::{Action, Approved, Digest};
 pub use audit::{AuditEntry, AuditEvent, AuditFault, AuditHead, AuditLog, AuditLogExt, ChainVerifier};
@@ -53,7 +56,9 @@ pub use record::{ApprovalRecord, Decision, Nonce};
 pub use review::{MailReview, Review, ReviewAddress, ReviewAttachment, ReviewContent};
 pub use send::{Prepared, Reconciled, Sent};
 pub use store::{AutomaticCount, Inserted, IntentChange, OutboxSettings, OutboxStore};
+pub use target::{Target, TargetPart};
 pub use warning::{Circle, Warning};
+pub use write_rules::{WriteRule, WriteRules};
 
 #[cfg(any(test, feature = "testkit"))]
 pub(crate) use suite::approved_for_suite;

@@ -14,6 +14,7 @@ use crate::action::{
 };
 use crate::clock::{Clock, SystemClock};
 use crate::credential::Sealer;
+use crate::erp::Write;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::{ActorId, IntentId, TenantId};
 use crate::mail::{LabelChange, OutgoingMessage};
@@ -157,7 +158,7 @@ impl Outbox {
                 settings: OutboxSettings::default(),
             },
         };
-        builder.kind::<OutgoingMessage>().kind::<LabelChange>()
+        builder.kind::<OutgoingMessage>().kind::<LabelChange>().kind::<Write>()
     }
 
     /// Where actions are proposed and reviewed.
@@ -304,7 +305,7 @@ impl Outbox {
         after.sweep = row.handle.is_some() && state != IntentState::Sent;
         let audit = [desk.event_by(&row, "resolved", now, operator.clone()).with_detail(word)];
         let stored = desk.update(&row, after, &audit).await?;
-        Ok(Intent::from(&stored))
+        Ok(self.desk.intent(&stored))
     }
 
     /// Intents of a tenant, oldest first, after this one (`None`: from the beginning), at most `limit`; in these states, or in any if none
@@ -324,7 +325,7 @@ impl Outbox {
             None => 0,
         };
         let rows = self.desk.store.list_intents(tenant, states, after, limit).await?;
-        Ok(rows.iter().map(Intent::from).collect())
+        Ok(rows.iter().map(|row| self.desk.intent(row)).collect())
     }
 
     /// Ended intents that the host has not acknowledged, oldest first, at most `limit`: given again until
@@ -335,7 +336,7 @@ impl Outbox {
     /// `StorageFailed`.
     pub async fn events(&self, limit: usize) -> Result<Vec<Intent>> {
         let rows = self.desk.store.unannounced_intents(limit).await?;
-        Ok(rows.iter().map(Intent::from).collect())
+        Ok(rows.iter().map(|row| self.desk.intent(row)).collect())
     }
 
     /// Says that the host has taken note of how an intent ended, as it saw it. If the intent has changed since, it stays among the

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::action::Target;
 use crate::clock::Timestamp;
 use crate::connection::{ConnectionRef, Identity};
 use crate::error::Result;
@@ -14,7 +15,7 @@ use crate::ids::ActorId;
 #[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct ProposedAction<'a> {
-    /// The kind of action: `mail.send`, `mail.organize`.
+    /// The kind of action: `mail.send`, `mail.organize`, `erp.write`.
     pub kind: &'a str,
     /// The connection.
     pub connection: &'a ConnectionRef,
@@ -24,6 +25,8 @@ pub struct ProposedAction<'a> {
     pub author: &'a ActorId,
     /// Every address the mail would reach: To, Cc and Bcc. Empty where nothing is sent.
     pub recipients: &'a [String],
+    /// The records that would be touched, and how. `None` where no record of an ERP is touched.
+    pub target: Option<&'a Target>,
     /// The moment of the question; never earlier than anything stored.
     pub now: Timestamp,
     /// Whether it is asked right before the action leaves, rather than when it was proposed.
@@ -43,6 +46,7 @@ impl<'a> ProposedAction<'a> {
             identity,
             author,
             recipients: &[],
+            target: None,
             now: Timestamp::UNIX_EPOCH,
             leaving: false,
             approved: false,
@@ -54,6 +58,13 @@ impl<'a> ProposedAction<'a> {
     #[must_use]
     pub fn to(mut self, recipients: &'a [String]) -> Self {
         self.recipients = recipients;
+        self
+    }
+
+    /// Names the records that would be touched.
+    #[must_use]
+    pub fn touching(mut self, target: &'a Target) -> Self {
+        self.target = Some(target);
         self
     }
 
@@ -79,6 +90,7 @@ impl fmt::Debug for ProposedAction<'_> {
             .field("connection", &self.connection)
             .field("author", &self.author)
             .field("recipients", &self.recipients.len())
+            .field("target", &self.target)
             .field("now", &self.now)
             .field("leaving", &self.leaving)
             .field("approved", &self.approved)

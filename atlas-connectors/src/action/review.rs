@@ -185,9 +185,13 @@ impl fmt::Display for ReviewContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mail(mail) => mail.fmt(f),
-            Self::Facts(facts) => facts
-                .iter()
-                .try_for_each(|(name, value)| writeln!(f, "{:<12}{}", visible(name), visible(value))),
+            Self::Facts(facts) => {
+                let longest = facts.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+                let width = (longest + 2).max(12);
+                facts
+                    .iter()
+                    .try_for_each(|(name, value)| writeln!(f, "{:<width$}{}", visible(name), visible(value)))
+            }
         }
     }
 }

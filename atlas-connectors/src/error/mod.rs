@@ -8,6 +8,7 @@ mod advice;
 mod kind;
 mod message;
 mod oauth;
+mod rejection;
 mod value;
 
 pub use advice::Advice;
@@ -17,4 +18,5 @@ pub use kind::{
 };
 pub use message::{ProviderMessage, ProviderText, Severity};
 pub use oauth::{AccountState, ClientFault, Denier, FlowFault, GrantEnd, Masked, OAuthError};
+pub use rejection::{RejectedField, Rejection};
 pub use value::{Effect, Error, OperationClass, ProviderCode, Result, Retry};

@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
 
 use crate::clock::{Clock, SystemClock};
 use crate::connection::RevokeOutcome;
@@ -65,6 +68,21 @@ impl OAuthApp {
             keys: KeySet::default(),
             leeway: Duration::from_secs(60),
         })))
+    }
+
+    /// The same registration at another address of its provider, such as the authority of one organization. Client, transport and clock
+    /// are shared, signing keys are fetched anew.
+    ///
+    /// # Errors
+    /// As [`OAuthApp::new`].
+    pub fn at(&self, provider: Arc<dyn OAuthProvider>) -> Result<Self> {
+        let inner = &self.0;
+        Self::with_clock(
+            provider,
+            inner.client.clone(),
+            Arc::clone(&inner.transport),
+            Arc::clone(&inner.clock),
+        )
     }
 
     /// The provider's dialect.
@@ -133,6 +151,29 @@ impl OAuthApp {
         Ok(self.grant(reply, scopes, asked_at))
     }
 
+    /// A grant for the person whom a SAML assertion speaks of (RFC 7522). The assertion comes from the host's identity
+    /// provider, and travels base64url encoded once more.
+    ///
+    /// # Errors
+    /// [`OAuthError::InvalidGrant`] if the assertion is over or not trusted, [`OAuthError::ClientMisconfigured`] if the
+    /// client may not, and whatever keeps the token endpoint from answering.
+    pub async fn saml_bearer(&self, assertion: &SecretString, scopes: &ScopeSet) -> Result<OAuthGrant> {
+        let scope = scopes.to_list();
+        let encoded = Zeroizing::new(URL_SAFE_NO_PAD.encode(assertion.expose_secret()));
+        let mut parameters = vec![
+            ("grant_type", "urn:ietf:params:oauth:grant-type:saml2-bearer"),
+            ("assertion", encoded.as_str()),
+        ];
+        if !scope.is_empty() {
+            parameters.push(("scope", &scope));
+        }
+        let asked_at = self.clock().now();
+        let reply = self
+            .token("oauth.saml_bearer", GrantType::SamlBearer, &parameters)
+            .await?;
+        Ok(self.grant(reply, scopes, asked_at))
+    }
+
     /// Revokes a token at the provider (RFC 7009). Prefer the refresh token: access tokens cannot always be revoked.
     /// Whether revoking is right at all is for the caller to know ([`OAuthProvider::revocation`]).
     ///
@@ -177,7 +218,7 @@ impl OAuthApp {
         self.named(Error::new(ErrorKind::OAuth(error), operation))
     }
 
-    fn named(&self, error: Error) -> Error {
+    pub(crate) fn named(&self, error: Error) -> Error {
         error
             .with_provider(self.provider().id())
             .with_class(crate::error::OperationClass::SignIn)

@@ -1,6 +1,7 @@
 //! OAuth: sign-in, callback checks, scopes, revocation, and the pure tables that classify failures.
 
 mod accept;
+mod admin_consent;
 mod answer;
 mod app;
 mod callback;
@@ -22,6 +23,7 @@ mod wire;
 mod workflow;
 
 pub use accept::SignedIn;
+pub use admin_consent::{AdminConsentBegun, AdminConsentCallback};
 pub use app::OAuthApp;
 pub use callback::Callback;
 pub use claims::IdClaims;
@@ -34,7 +36,7 @@ pub use provider::{
     AuthorizeRequest, ClientAuthentication, GrantType, OAuthProvider, RedirectRefusal, Revocation, TokenRefusal,
     standard_redirect_error, standard_token_error,
 };
-pub use refresh::{RefreshGrant, RenewClientCredentials};
+pub use refresh::{RefreshGrant, RenewClientCredentials, RenewSamlBearer, SamlAssertions};
 pub use scope::{Scope, ScopeSet};
 pub use sign_in::{Begun, Prompt, SignIn, SignInRequest};
 pub use workflow::{ScopePlan, ScopeReport, Workflow};

@@ -1,7 +1,10 @@
 //! One call to the token endpoint for the next access token.
 
+use std::fmt;
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::credential::{OAuthGrant, Refresh, RefreshedGrant};
 use crate::error::{OAuthError, Result};
@@ -19,6 +22,24 @@ pub struct RenewClientCredentials {
     scopes: ScopeSet,
 }
 
+/// Gives a fresh SAML assertion about the connection's person each time one is needed: the host's identity provider.
+#[async_trait]
+pub trait SamlAssertions: fmt::Debug + Send + Sync + 'static {
+    /// The assertion as XML, not encoded.
+    ///
+    /// # Errors
+    /// Whatever keeps the identity provider from making one; the connection then waits as after any failed refresh.
+    async fn assertion(&self) -> Result<SecretString>;
+}
+
+/// Renews the grant of a person for whom the host hands in SAML assertions.
+#[derive(Clone, Debug)]
+pub struct RenewSamlBearer {
+    app: OAuthApp,
+    scopes: ScopeSet,
+    assertions: Arc<dyn SamlAssertions>,
+}
+
 impl OAuthApp {
     /// Renews grants that hold a refresh token: hand it to the connection's
     /// [`TokenSource`](crate::credential::TokenSource).
@@ -31,6 +52,15 @@ impl OAuthApp {
         RenewClientCredentials {
             app: self.clone(),
             scopes,
+        }
+    }
+
+    /// Renews grants that [`OAuthApp::saml_bearer`] gave, each time with a new assertion.
+    pub fn saml_bearer_refresher(&self, assertions: Arc<dyn SamlAssertions>, scopes: ScopeSet) -> RenewSamlBearer {
+        RenewSamlBearer {
+            app: self.clone(),
+            scopes,
+            assertions,
         }
     }
 }
@@ -67,18 +97,33 @@ impl Refresh for RefreshGrant {
 #[async_trait]
 impl Refresh for RenewClientCredentials {
     async fn refresh(&self, _grant: &OAuthGrant) -> Result<RefreshedGrant> {
-        let grant = self.app.client_credentials(&self.scopes).await?;
-        let life = grant.lifetime();
-        let mut renewed = RefreshedGrant::new(grant.access_token)
-            .with_token_type(&grant.token_type)
-            .with_scopes(grant.scopes);
-        if let Some(life) = life {
-            renewed = renewed.with_expires_in(life);
-        }
-        Ok(renewed)
+        Ok(as_renewed(self.app.client_credentials(&self.scopes).await?))
     }
 
     fn needs_refresh_token(&self) -> bool {
         false
     }
+}
+
+#[async_trait]
+impl Refresh for RenewSamlBearer {
+    async fn refresh(&self, _grant: &OAuthGrant) -> Result<RefreshedGrant> {
+        let assertion = self.assertions.assertion().await?;
+        Ok(as_renewed(self.app.saml_bearer(&assertion, &self.scopes).await?))
+    }
+
+    fn needs_refresh_token(&self) -> bool {
+        false
+    }
+}
+
+fn as_renewed(grant: OAuthGrant) -> RefreshedGrant {
+    let life = grant.lifetime();
+    let mut renewed = RefreshedGrant::new(grant.access_token)
+        .with_token_type(&grant.token_type)
+        .with_scopes(grant.scopes);
+    if let Some(life) = life {
+        renewed = renewed.with_expires_in(life);
+    }
+    renewed
 }

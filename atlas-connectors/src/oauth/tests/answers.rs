@@ -236,6 +236,49 @@ async fn a_client_signs_in_as_itself() {
     assert_eq!(world.app.provider().id().as_str(), "post");
 }
 
+/// An identity provider that numbers its assertions.
+#[derive(Debug, Default)]
+struct Assertions(std::sync::atomic::AtomicU32);
+
+#[async_trait::async_trait]
+impl crate::oauth::SamlAssertions for Assertions {
+    async fn assertion(&self) -> crate::Result<secrecy::SecretString> {
+        let number = self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        Ok(format!("<saml2:Assertion ID=\"_{number}\"/>").into())
+    }
+}
+
+#[tokio::test]
+async fn every_renewal_for_a_person_with_an_assertion_sends_a_new_one_encoded() {
+    use base64::Engine as _;
+    let world = World::new();
+    let scopes = crate::oauth::ScopeSet::parse("API_SALES_ORDER_SRV_0001");
+    let assertion = "<saml2:Assertion ID=\"first\"/>".to_owned().into();
+    let grant = world.app.saml_bearer(&assertion, &scopes).await.unwrap();
+    let sent = world.server.last("/token");
+    assert_eq!(sent["grant_type"], "urn:ietf:params:oauth:grant-type:saml2-bearer");
+    let decoded = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(&sent["assertion"])
+        .unwrap();
+    assert_eq!(decoded, b"<saml2:Assertion ID=\"first\"/>");
+
+    let refresher = world
+        .app
+        .saml_bearer_refresher(std::sync::Arc::new(Assertions::default()), scopes);
+    assert!(!refresher.needs_refresh_token());
+    let first = refresher.refresh(&grant).await.unwrap();
+    let one = world.server.last("/token")["assertion"].clone();
+    let second = refresher.refresh(&grant).await.unwrap();
+    assert_ne!(world.server.last("/token")["assertion"], one);
+    assert_ne!(first.access_token.expose_secret(), second.access_token.expose_secret());
+
+    world.server.refuse_tokens(400, r#"{"error":"invalid_grant"}"#);
+    assert_eq!(
+        refresher.refresh(&grant).await.unwrap_err().code(),
+        "oauth.invalid_grant.revoked"
+    );
+}
+
 #[test]
 fn passing_errors_of_the_network_leave_a_connection_alone() {
     let errors = [

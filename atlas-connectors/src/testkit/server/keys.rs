@@ -1,4 +1,4 @@
-//! Keys and unguessable texts: what signs id tokens and push notifications, and what tokens are made of.
+//! Keys and unguessable texts: what signs id tokens and notifications, and what tokens are made of.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,28 +9,42 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-/// An RSA key with its key id.
+/// An RSA key with its key id, for what a mock signs. Clones share the key.
+///
+/// ```
+/// use atlas_connectors::testkit::server::{SigningKey, jwks};
+///
+/// let key = SigningKey::first().expect("an RSA key");
+/// let token = key.sign(&serde_json::json!({"iss": "http://127.0.0.1/idp", "sub": "1"}));
+/// assert_eq!(token.split('.').count(), 3);
+/// assert_eq!(jwks([&key])["keys"][0]["kid"], key.kid());
+/// ```
 #[derive(Clone, Debug)]
-pub(super) struct SigningKey {
+pub struct SigningKey {
     kid: String,
     pair: Arc<KeyPair>,
 }
 
 impl SigningKey {
-    /// The first key: made once in a process, because making one costs as much as many tests.
-    pub(super) fn first() -> Option<Self> {
+    /// The first key: made once in a process, because making one costs as much as many tests. `None` if the library cannot make one.
+    pub fn first() -> Option<Self> {
         static FIRST: OnceLock<Option<SigningKey>> = OnceLock::new();
         FIRST.get_or_init(Self::generate).clone()
     }
 
     /// A new key of 2,048 bits; `None` if the library cannot make one.
-    pub(super) fn generate() -> Option<Self> {
+    pub fn generate() -> Option<Self> {
         let pair = Arc::new(KeyPair::generate(KeySize::Rsa2048).ok()?);
         Some(Self { kid: random(20), pair })
     }
 
+    /// The key id, as tokens and the JWKS name it.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
     /// The public half as an entry of a JWKS.
-    pub(super) fn jwk(&self) -> Value {
+    pub fn jwk(&self) -> Value {
         let (modulus, exponent) = public_numbers(self.pair.public_key().as_ref()).unwrap_or_default();
         json!({
             "kty": "RSA",
@@ -42,8 +56,8 @@ impl SigningKey {
         })
     }
 
-    /// A signed JWT of these claims.
-    pub(super) fn sign(&self, claims: &Value) -> String {
+    /// A JWT of these claims, signed with RS256.
+    pub fn sign(&self, claims: &Value) -> String {
         let header = json!({"alg": "RS256", "kid": self.kid, "typ": "JWT"});
         let signed = format!(
             "{}.{}",
@@ -68,12 +82,16 @@ impl SigningKey {
     }
 }
 
-/// A random text of this many base64url characters.
-pub(super) fn random(characters: usize) -> String {
+/// The document that publishes these keys at a provider's `jwks_uri`.
+pub fn jwks<'a>(keys: impl IntoIterator<Item = &'a SigningKey>) -> Value {
+    let keys: Vec<Value> = keys.into_iter().map(SigningKey::jwk).collect();
+    json!({ "keys": keys })
+}
+
+/// A random text of this many base64url characters, fit for tokens and codes of a mock.
+pub fn random(characters: usize) -> String {
     let mut bytes = vec![0; characters];
-    if aws_lc_rs::rand::fill(&mut bytes).is_err() {
-        bytes.fill(0);
-    }
+    crate::random::fill(&mut bytes);
     let mut text = URL_SAFE_NO_PAD.encode(bytes);
     text.truncate(characters);
     text

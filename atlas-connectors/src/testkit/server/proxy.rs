@@ -1,7 +1,7 @@
 //! The thin TCP proxy in front of the HTTP server, for what an HTTP server cannot do: cut, hang, drip, break off.
 //!
 //! It understands just enough HTTP/1.1 to see where an answer begins and ends (every answer behind it carries a
-//! `content-length`), looks for the dispatcher's wire fault in the head, and otherwise copies bytes. The server behind
+//! `content-length`), looks for the handler's wire fault in the head, and otherwise copies bytes. The server behind
 //! it keeps a copy of each request for as long as it lives, so the proxy moves on to a fresh one after a few thousand.
 
 use std::io;
@@ -9,12 +9,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use atlas_connectors::{Clock, SystemClock};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::faults::{WIRE_HEADER, WireFault};
-use super::server::Upstream;
+use super::upstream::Upstream;
+use super::wire::{WIRE_HEADER, WireFault};
+use crate::clock::{Clock, SystemClock};
 
 /// Serves until the sender of `stop` is gone, on a thread and a runtime of its own.
 pub(super) fn spawn(
@@ -25,7 +25,7 @@ pub(super) fn spawn(
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new()
-        .name("mock-google".to_owned())
+        .name("mock-server".to_owned())
         .spawn(move || {
             runtime.block_on(async move {
                 let Ok(listener) = TcpListener::from_std(listener) else {
@@ -57,7 +57,11 @@ enum Progress {
     /// No answer outstanding.
     Idle,
     /// A request went out; the head is still to come or to be completed.
-    Head(Vec<u8>),
+    Head {
+        begun: Vec<u8>,
+        /// The request was a HEAD: the length in the answer's head is that of a body which does not come.
+        bodiless: bool,
+    },
     /// So many bytes of the body are still to come.
     Body(usize),
 }
@@ -81,7 +85,10 @@ async fn serve(mut client: TcpStream, upstream: &Upstream) -> io::Result<()> {
                         server = connect(newest.address()).await?;
                         target = newest;
                     }
-                    progress = Progress::Head(Vec::new());
+                    progress = Progress::Head {
+                        begun: Vec::new(),
+                        bodiless: from_client.starts_with(b"HEAD "),
+                    };
                 }
                 server.write_all(from_client.get(..read).unwrap_or_default()).await?;
             }
@@ -119,18 +126,25 @@ async fn forward(
             client.write_all(bytes).await?;
             Ok(rest(left.saturating_sub(bytes.len())))
         }
-        Progress::Head(mut head) => {
+        Progress::Head {
+            begun: mut head,
+            bodiless,
+        } => {
             head.extend_from_slice(bytes);
             let Some(end) = head.windows(4).position(|window| window == b"\r\n\r\n") else {
-                return Ok(Progress::Head(head));
+                return Ok(Progress::Head { begun: head, bodiless });
             };
             let text = String::from_utf8_lossy(head.get(..end).unwrap_or_default()).into_owned();
             if text.starts_with("HTTP/1.1 1") {
                 client.write_all(&head).await?;
-                return Ok(Progress::Head(Vec::new()));
+                return Ok(Progress::Head {
+                    begun: Vec::new(),
+                    bodiless,
+                });
             }
             upstream.answered();
             let length = header(&text, "content-length")
+                .filter(|_| !bodiless)
                 .and_then(|value| value.parse().ok())
                 .unwrap_or(0);
             let body_here = head.len().saturating_sub(end + 4);
