@@ -156,7 +156,11 @@ fn finish(entity: &mut Entity, model: &EntityModel, schema: &Schema, captions: &
     }
     let ty = schema.entity_type(model.type_name());
     entity.kind = ty.map_or(EntityKind::Other, |ty| kind(schema, &set, ty, entity));
-    let names: Vec<String> = entity.fields.iter().map(|field| field.name.as_str().to_owned()).collect();
+    let names: Vec<String> = entity
+        .fields
+        .iter()
+        .map(|field| field.name.as_str().to_owned())
+        .collect();
     let stamp = entity.changed_at.clone();
     let key = entity.key.clone();
     for field in &mut entity.fields {
@@ -171,7 +175,11 @@ fn finish(entity: &mut Entity, model: &EntityModel, schema: &Schema, captions: &
         // A record's id may be chosen when it is made, and never changes.
         field.create_only |= is_key;
         // `customerNumber` never is null and yet need not be given where `customerId` is.
-        let other_way = field.name.as_str().strip_suffix("Number").map(|stem| format!("{stem}Id"));
+        let other_way = field
+            .name
+            .as_str()
+            .strip_suffix("Number")
+            .map(|stem| format!("{stem}Id"));
         let other_way = other_way.is_some_and(|id| names.contains(&id));
         field.required |= !field.nullable && !is_key && !field.read_only && !other_way && is_plain(field);
         for value in &mut field.values {
@@ -179,12 +187,18 @@ fn finish(entity: &mut Entity, model: &EntityModel, schema: &Schema, captions: &
             let text = member::decode(&value.value);
             *value = EnumValue::new(text.clone(), label.unwrap_or(text));
         }
-        field.relation = field.relation.take().or_else(|| points_to(schema, ty?, field.name.as_str()));
+        field.relation = field
+            .relation
+            .take()
+            .or_else(|| points_to(schema, ty?, field.name.as_str()));
     }
 }
 
 fn is_plain(field: &Field) -> bool {
-    !matches!(field.kind, FieldKind::Relation | FieldKind::Relations | FieldKind::Other)
+    !matches!(
+        field.kind,
+        FieldKind::Relation | FieldKind::Relations | FieldKind::Other
+    )
 }
 
 fn kind(schema: &Schema, set: &str, ty: &StructuredType, entity: &Entity) -> EntityKind {
@@ -215,7 +229,10 @@ fn points_to(schema: &Schema, ty: &StructuredType, field: &str) -> Option<Entity
     let navigation = single.into_iter().find(|navigation| {
         matches!(navigation.constraints.as_slice(), [(mine, theirs)] if &**mine == field && &**theirs == "id")
     })?;
-    let set = schema.entity_sets.iter().find(|set| set.entity_type == navigation.target)?;
+    let set = schema
+        .entity_sets
+        .iter()
+        .find(|set| set.entity_type == navigation.target)?;
     Some(EntityName::new(set.name.to_string()))
 }
 
@@ -228,9 +245,9 @@ pub(super) fn document_of(model: &Model, lines: &EntityModel) -> Option<(EntityN
             return None;
         }
         let model = model.entity(super::operation::READ, header.name.as_str()).ok()?;
-        let (relation, _) = model.fields().find(|(_, wire)| {
-            matches!(wire, Wire::Navigation { ty, many: true, .. } if &**ty == lines.type_name())
-        })?;
+        let (relation, _) = model
+            .fields()
+            .find(|(_, wire)| matches!(wire, Wire::Navigation { ty, many: true, .. } if &**ty == lines.type_name()))?;
         Some((header.name.clone(), relation.name.as_str().to_owned()))
     })
 }

@@ -51,7 +51,9 @@ fn session_with(sap: &Sap, auth: SapAuth) -> (Arc<Session>, Service) {
         clock,
     })
     .unwrap();
-    let service = session.service(&ServiceAddress::parse("API_SALES_ORDER_SRV").unwrap()).unwrap();
+    let service = session
+        .service(&ServiceAddress::parse("API_SALES_ORDER_SRV").unwrap())
+        .unwrap();
     (Arc::new(session), service)
 }
 
@@ -79,7 +81,10 @@ async fn sixty_four_writers_share_one_token() {
         let (session, service) = (Arc::clone(&session), service.clone());
         writers.spawn(async move {
             let request = order(&session, &service);
-            session.write(&service, "sap.create", request).await.map(|answer| answer.status.as_u16())
+            session
+                .write(&service, "sap.create", request)
+                .await
+                .map(|answer| answer.status.as_u16())
         });
     }
     while let Some(done) = writers.join_next().await {
@@ -224,7 +229,9 @@ async fn a_logon_page_is_a_failed_sign_in() {
 
     let mut redirect = Fault::text(302, "text/html", "");
     if let Fault::Answer(answer) = &mut redirect {
-        answer.headers.push(("location".into(), "https://login.example/saml?RelayState=s3cret".into()));
+        answer
+            .headers
+            .push(("location".into(), "https://login.example/saml?RelayState=s3cret".into()));
     }
     sap.faults().next("read", redirect);
     let error = session.read(&service, "sap.read", read()).await.unwrap_err();
