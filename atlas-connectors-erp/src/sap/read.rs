@@ -261,10 +261,10 @@ impl Inner {
     }
 
     pub(super) fn limits(&self) -> PageLimits {
-        let mut limits = PageLimits::default();
-        limits.rows = self.settings.most_rows;
-        limits.bytes = usize::try_from(self.settings.max_body).unwrap_or(usize::MAX);
-        limits
+        PageLimits {
+            rows: self.settings.most_rows,
+            bytes: usize::try_from(self.settings.max_body).unwrap_or(usize::MAX),
+        }
     }
 
     pub(super) async fn get_one(&self, at: &RecordRef, shape: &Shape) -> Result<Record> {
