@@ -3,6 +3,7 @@
 
 mod clock;
 mod crash;
+mod erp;
 #[cfg(any(test, feature = "mock-server"))]
 pub mod server;
 pub mod suites;
@@ -10,4 +11,5 @@ mod transport;
 
 pub use clock::ManualClock;
 pub use crash::{CrashPoint, DropAt};
+pub use erp::{ErpFault, MemoryErp, RecordStates};
 pub use transport::{Fault, FaultTransport, ReplayTransport, ScriptedTransport, SentRequest};
