@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use atlas_connectors::erp::{Catalog, CatalogScope, DocumentKind, Entity, EntityKind, Service};
 use atlas_connectors::Result;
+use atlas_connectors::erp::{Catalog, CatalogScope, DocumentKind, Entity, EntityKind, Service};
 
 use crate::sap::connector::Inner;
 use crate::sap::schema::Known;
