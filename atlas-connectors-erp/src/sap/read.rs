@@ -261,10 +261,10 @@ impl Inner {
     }
 
     pub(super) fn limits(&self) -> PageLimits {
-        PageLimits {
-            rows: self.settings.most_rows,
-            bytes: usize::try_from(self.settings.max_body).unwrap_or(usize::MAX),
-        }
+        let mut limits = PageLimits::default();
+        limits.rows = self.settings.most_rows;
+        limits.bytes = usize::try_from(self.settings.max_body).unwrap_or(usize::MAX);
+        limits
     }
 
     pub(super) async fn get_one(&self, at: &RecordRef, shape: &Shape) -> Result<Record> {
@@ -404,20 +404,11 @@ fn spellings(entity: &EntityModel, key: &RecordKey) -> Vec<RecordKey> {
             false => text.into(),
         }
     };
-    // Of a line's key the document's number may be padded and its own not, or both.
-    let mapped = |most: usize, change: &dyn Fn(&str, &str) -> Box<str>| match key {
+    let mapped = |change: &dyn Fn(&str, &str) -> Box<str>| match key {
         RecordKey::Composite(parts) => RecordKey::Composite(
             parts
                 .iter()
-                .enumerate()
-                .map(|(at, (name, text))| {
-                    let text = if at < most {
-                        change(name.as_str(), text)
-                    } else {
-                        text.clone()
-                    };
-                    (name.clone(), text)
-                })
+                .map(|(name, text)| (name.clone(), change(name.as_str(), text)))
                 .collect(),
         ),
         single => {
@@ -430,10 +421,8 @@ fn spellings(entity: &EntityModel, key: &RecordKey) -> Vec<RecordKey> {
     };
     let mut out = vec![key.clone()];
     for other in [
-        mapped(1, &|name, text| padded(name, text)),
-        mapped(usize::MAX, &|name, text| padded(name, text)),
-        mapped(1, &|_, text| stripped(text)),
-        mapped(usize::MAX, &|_, text| stripped(text)),
+        mapped(&|name, text| padded(name, text)),
+        mapped(&|_, text| stripped(text)),
     ] {
         if !out.contains(&other) {
             out.push(other);
