@@ -3,7 +3,7 @@
 
 mod clock;
 mod crash;
-mod erp;
+pub(crate) mod erp;
 #[cfg(any(test, feature = "mock-server"))]
 pub mod server;
 pub mod suites;
