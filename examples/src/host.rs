@@ -106,11 +106,7 @@ impl Host {
         let dialect = Arc::new(GoogleOAuth::new(&settings.endpoints));
         let app = OAuthApp::new(dialect, settings.client, Arc::clone(&settings.transport))?;
         let sign_in = SignIn::new(app.clone(), connections.clone(), Arc::clone(&store) as _);
-        let erps = Erps::new(
-            connections.clone(),
-            Arc::clone(&store),
-            Arc::clone(&settings.transport),
-        );
+        let erps = Erps::new(connections.clone(), Arc::clone(&store), Arc::clone(&settings.transport));
         let parts = Arc::new(Parts {
             tenant: settings.tenant,
             store: Arc::clone(&store),

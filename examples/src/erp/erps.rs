@@ -108,11 +108,7 @@ impl Erps {
     /// No credential, settings that another program wrote, the store's.
     pub async fn open(&self, summary: &ConnectionSummary) -> Result<Arc<dyn ErpConnector>> {
         let reference = &summary.reference;
-        let slot = (
-            reference.connection.clone(),
-            reference.epoch,
-            summary.company.clone(),
-        );
+        let slot = (reference.connection.clone(), reference.epoch, summary.company.clone());
         if let Some(connector) = self.opened().get(&slot) {
             return Ok(Arc::clone(connector));
         }
@@ -163,7 +159,8 @@ impl Erps {
             System::BusinessCentral(place) => business_central::identity(place)?,
         };
         let company = named(&companies, new.company)?;
-        let mut request = Enrolment::new(new.tenant, new.place.provider(), WORKFLOWS).with_settings(new.place.to_json());
+        let mut request =
+            Enrolment::new(new.tenant, new.place.provider(), WORKFLOWS).with_settings(new.place.to_json());
         request.connection = new.renewing;
         let connection = self
             .0
