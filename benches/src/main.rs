@@ -11,6 +11,7 @@ mod outbox;
 mod sync;
 mod table;
 mod tokens;
+mod watched;
 mod world;
 
 use std::io::Write as _;

@@ -6,6 +6,7 @@ use atlas_connectors::Result;
 use atlas_connectors::erp::{Expand, Field, FieldKind, FieldName};
 use atlas_connectors::error::SchemaFault;
 
+use crate::odata::metadata::Edm;
 use crate::odata::{Dialect, EntityModel, Model, NullStyle, Wire};
 use crate::rows::{Cell, CellKind, NullRules, RowPlan};
 
@@ -25,7 +26,9 @@ impl RowPlan {
     ) -> Result<Self> {
         let plain = |field: &Field, wire: &Wire| {
             let related = matches!(wire, Wire::Navigation { .. });
-            (!related).then(|| Cell::new(field.name.clone(), kind(field.kind)))
+            let float = matches!(wire, Wire::Edm(Edm::Double | Edm::Single));
+            let kind = if float { CellKind::Float } else { kind(field.kind) };
+            (!related).then(|| Cell::new(field.name.clone(), kind))
         };
         let mut cells: Vec<Cell> = if select.is_empty() {
             let fields = entity.fields().filter(|(field, _)| field.kind != FieldKind::Stream);

@@ -40,6 +40,10 @@ impl<'de> DeserializeSeed<'de> for CellSeed<'_> {
                 number(raw, matches!(self.kind, CellKind::Integer), self.nulls)
                     .ok_or_else(|| D::Error::custom("no number"))
             }
+            CellKind::Float => {
+                let raw = <&RawValue>::deserialize(deserializer)?.get();
+                float(raw, self.nulls).ok_or_else(|| D::Error::custom("no number"))
+            }
             CellKind::Other => {
                 other(<&RawValue>::deserialize(deserializer)?.get(), 0).ok_or_else(|| D::Error::custom("not readable"))
             }
@@ -220,8 +224,16 @@ fn number(raw: &str, whole: bool, nulls: NullRules) -> Option<Value> {
             Err(_) => text.parse::<Decimal>().ok()?.to_i64().map(Value::Integer),
         };
     }
-    // ABAP writes a minus behind its number in places that were never meant for people.
     text.parse().ok().map(Value::Decimal)
+}
+
+fn float(raw: &str, nulls: NullRules) -> Option<Value> {
+    number(raw, false, nulls).or_else(|| {
+        let text = raw.trim_matches('"');
+        let word = matches!(text, "INF" | "-INF" | "NaN");
+        let digit = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E');
+        (word || (!text.is_empty() && text.bytes().all(digit))).then(|| Value::Text(text.to_owned()))
+    })
 }
 
 fn guid(text: &str, nulls: NullRules) -> Value {

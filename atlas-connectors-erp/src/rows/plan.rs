@@ -36,6 +36,9 @@ pub enum CellKind {
     Integer,
     /// An exact number; also as text.
     Decimal,
+    /// A binary number of the provider, taken as the exact number that it is written as; what is none (`INF`, an exponent of
+    /// hundreds) is kept as text.
+    Float,
     /// Text; a whole number counts as its digits.
     Text,
     /// A member of an enum type, by its name.
