@@ -89,7 +89,10 @@ impl Failure {
                 lines.push(format!("  cause  {}", advice.cause));
                 lines.push(format!("  do     {}", advice.operator));
                 for message in error.messages() {
-                    lines.push(format!("  says   {}", printable(&message.text.reveal().replace('\n', " "))));
+                    lines.push(format!(
+                        "  says   {}",
+                        printable(&message.text.reveal().replace('\n', " "))
+                    ));
                 }
                 if let Some(next) = next_command(error) {
                     lines.push(format!("  next   {next}"));

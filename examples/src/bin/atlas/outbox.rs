@@ -1,8 +1,8 @@
 //! `atlas outbox`: what was sent or written, what waits, what is uncertain.
 
+use atlas_connectors::action::{Action as _, AuditLogExt as _, Intent, IntentState, Resolution, Review, ReviewContent};
 use atlas_connectors::erp::{PartOutcome, Rejection, Write, Written};
 use atlas_connectors::error::ProviderMessage;
-use atlas_connectors::action::{Action as _, AuditLogExt as _, Intent, IntentState, Resolution, Review, ReviewContent};
 use atlas_connectors_examples::ui::{Tone, Ui, minute, paint, plain, printable};
 use serde_json::json;
 
@@ -201,8 +201,15 @@ fn tell_rejection(ui: &Ui, rejection: &Rejection) {
 
 fn tell_messages(ui: &Ui, messages: &[ProviderMessage]) {
     for message in messages {
-        let field = message.field.as_ref().map(|field| format!("{field}: ")).unwrap_or_default();
-        ui.fact("message", printable(&format!("{field}{}", message.text.reveal().replace('\n', " "))));
+        let field = message
+            .field
+            .as_ref()
+            .map(|field| format!("{field}: "))
+            .unwrap_or_default();
+        ui.fact(
+            "message",
+            printable(&format!("{field}{}", message.text.reveal().replace('\n', " "))),
+        );
     }
 }
 
@@ -234,8 +241,16 @@ pub(crate) fn headline(review: &Review) -> String {
         }
         // A write is told by its first facts: what is done, to which record.
         ReviewContent::Facts(facts) if review.kind == Write::KIND => {
-            let named = |name: &str| facts.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-            let mut parts: Vec<&str> = ["Write", "Batch", "Calls", "Record"].into_iter().filter_map(named).collect();
+            let named = |name: &str| {
+                facts
+                    .iter()
+                    .find(|(known, _)| known == name)
+                    .map(|(_, value)| value.as_str())
+            };
+            let mut parts: Vec<&str> = ["Write", "Batch", "Calls", "Record"]
+                .into_iter()
+                .filter_map(named)
+                .collect();
             parts.dedup();
             printable(&parts.join(" "))
         }
