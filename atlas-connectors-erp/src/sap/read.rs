@@ -261,10 +261,10 @@ impl Inner {
     }
 
     pub(super) fn limits(&self) -> PageLimits {
-        let mut limits = PageLimits::default();
-        limits.rows = self.settings.most_rows;
-        limits.bytes = usize::try_from(self.settings.max_body).unwrap_or(usize::MAX);
-        limits
+        PageLimits {
+            rows: self.settings.most_rows,
+            bytes: usize::try_from(self.settings.max_body).unwrap_or(usize::MAX),
+        }
     }
 
     pub(super) async fn get_one(&self, at: &RecordRef, shape: &Shape) -> Result<Record> {
@@ -346,9 +346,10 @@ fn keyset(entity: &EntityModel, query: &Query) -> Option<Vec<(FieldName, bool)>>
     let support = entity.entity().support;
     let comparable = |name: &FieldName| {
         entity.field(name.as_str()).is_some_and(|(field, _)| {
+            // Stamps of a system are finer than a millisecond, which is all that is kept of them here.
             let ordered = !matches!(
                 field.kind,
-                FieldKind::Bool | FieldKind::Guid | FieldKind::Enum | FieldKind::Other
+                FieldKind::Bool | FieldKind::Guid | FieldKind::Enum | FieldKind::Instant | FieldKind::Other
             );
             field.filterable && field.sortable && ordered
         })
@@ -404,11 +405,20 @@ fn spellings(entity: &EntityModel, key: &RecordKey) -> Vec<RecordKey> {
             false => text.into(),
         }
     };
-    let mapped = |change: &dyn Fn(&str, &str) -> Box<str>| match key {
+    // Of a line's key the document's number may be padded and its own not, or both.
+    let mapped = |most: usize, change: &dyn Fn(&str, &str) -> Box<str>| match key {
         RecordKey::Composite(parts) => RecordKey::Composite(
             parts
                 .iter()
-                .map(|(name, text)| (name.clone(), change(name.as_str(), text)))
+                .enumerate()
+                .map(|(at, (name, text))| {
+                    let text = if at < most {
+                        change(name.as_str(), text)
+                    } else {
+                        text.clone()
+                    };
+                    (name.clone(), text)
+                })
                 .collect(),
         ),
         single => {
@@ -421,8 +431,10 @@ fn spellings(entity: &EntityModel, key: &RecordKey) -> Vec<RecordKey> {
     };
     let mut out = vec![key.clone()];
     for other in [
-        mapped(&|name, text| padded(name, text)),
-        mapped(&|_, text| stripped(text)),
+        mapped(1, &|name, text| padded(name, text)),
+        mapped(usize::MAX, &|name, text| padded(name, text)),
+        mapped(1, &|_, text| stripped(text)),
+        mapped(usize::MAX, &|_, text| stripped(text)),
     ] {
         if !out.contains(&other) {
             out.push(other);
