@@ -13,7 +13,7 @@ use crate::odoo::session::Door;
 use crate::odoo::shapes::{Shape, Shapes};
 use crate::odoo::wire::{Json, Method, ModelCall};
 use crate::odoo::writing::{self, Handle};
-use crate::odoo::{catalog, domain, files, values};
+use crate::odoo::{catalog, classify, domain, files, values};
 
 /// Records of the user that are looked through for one that a lost answer left behind, page by page.
 const LOOKED_AT_ONCE: i64 = 500;
@@ -235,13 +235,16 @@ async fn refused(door: &Door, shape: &Shape, create: &Create, result: &Json) -> 
             verb: "create",
         });
     }
-    let named = messages.iter().filter_map(|message| text(message, "field"));
-    let fields = named
-        .map(|field| FieldFault {
-            field,
-            code: "load".to_owned(),
-        })
-        .collect();
+    let mut fields: Vec<FieldFault> = Vec::new();
+    for message in messages {
+        match text(message, "field") {
+            Some(field) => fields.push(FieldFault {
+                field,
+                code: "load".to_owned(),
+            }),
+            None => fields.extend(classify::named_fields(&text(message, "message").unwrap_or_default())),
+        }
+    }
     build(ErrorKind::Rejected { fields })
 }
 
@@ -265,13 +268,13 @@ async fn read_back(door: &Door, shapes: &Shapes, shape: &Shape, create: &Create,
     let key = RecordKey::from(id);
     let written = Written::at(key.clone());
     let plain = |value: &Value| !matches!(value, Value::Binary(_));
-    let asked: Vec<(&FieldName, &Value)> = create
+    let asked: Vec<(FieldName, Value)> = create
         .fields
         .iter()
         .filter(|(_, value)| plain(value))
-        .map(|(name, value)| (name, value))
+        .map(|(name, value)| (name.clone(), values::as_stored(shape, name.as_str(), value)))
         .collect();
-    let mut names: Vec<FieldName> = asked.iter().map(|(name, _)| (*name).clone()).collect();
+    let mut names: Vec<FieldName> = asked.iter().map(|(name, _)| name.clone()).collect();
     for also in ["name", "state", "amount_total", "checksum", "file_size"] {
         if shape.has(also) && !names.iter().any(|name| name.as_str() == also) {
             names.push(also.into());
@@ -280,7 +283,7 @@ async fn read_back(door: &Door, shapes: &Shapes, shape: &Shape, create: &Create,
     match writing::look(door, shapes, shape, &key, &names, create.company.as_ref()).await {
         Ok(Some(record)) => {
             let file = files::checked(create, &record);
-            let mut written = written.read_back(record, asked);
+            let mut written = written.read_back(record, asked.iter().map(|(name, value)| (name, value)));
             written.adjusted.extend(file);
             written
         }
