@@ -121,7 +121,9 @@ async fn holds(version: Version) {
         address: None,
         tenant: None,
     };
-    erp(Arc::new(connector), &identity, &Office(odoo)).await.unwrap();
+    let world = Office(odoo);
+    let suite = Box::pin(erp(Arc::new(connector), &identity, &world));
+    suite.await.unwrap();
 }
 
 #[tokio::test]
