@@ -17,5 +17,7 @@ pub mod mock;
 pub mod odata;
 #[cfg(feature = "odoo")]
 pub mod odoo;
+#[cfg(feature = "odata")]
+pub mod rows;
 #[cfg(feature = "sap")]
 pub mod sap;

@@ -1,4 +1,5 @@
-//! What the example programs share: a host in miniature, and how they print.
+//! What the example programs share: a host in miniature, how it opens ERPs, and how they print.
 
+pub mod erp;
 pub mod host;
 pub mod ui;

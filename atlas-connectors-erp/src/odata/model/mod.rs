@@ -86,4 +86,4 @@ impl Model {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::odata) mod tests;
