@@ -235,7 +235,11 @@ impl BusinessCentralBuilder {
             }
             Credential::Basic(connection, user, key) => {
                 let header = basic(&user, &key)?;
-                (client.with_origins(connection.clone(), [origin]), connection, Some(header))
+                (
+                    client.with_origins(connection.clone(), [origin]),
+                    connection,
+                    Some(header),
+                )
             }
         };
         let mut client = client.with_governor(governor).with_clock(Arc::clone(&self.clock));
@@ -256,8 +260,13 @@ impl BusinessCentralBuilder {
 fn basic(user: &str, key: &SecretString) -> Result<HeaderValue> {
     let pair = SecretString::from(format!("{user}:{}", key.expose_secret()));
     let text = SecretString::from(format!("Basic {}", STANDARD.encode(pair.expose_secret())));
-    let mut header = HeaderValue::from_str(text.expose_secret())
-        .map_err(|_| super::invalid("business_central.build", "access key", "it holds characters that no header may hold"))?;
+    let mut header = HeaderValue::from_str(text.expose_secret()).map_err(|_| {
+        super::invalid(
+            "business_central.build",
+            "access key",
+            "it holds characters that no header may hold",
+        )
+    })?;
     header.set_sensitive(true);
     Ok(header)
 }

@@ -148,7 +148,12 @@ fn digest(record: &Record) -> Box<str> {
         None => hash.update(record.version().unwrap_or_default().as_bytes()),
     }
     let digest = hash.finalize();
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    digest
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>()
+        .into()
 }
 
 fn read_token(page: &PageToken) -> Result<Token> {

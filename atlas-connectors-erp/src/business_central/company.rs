@@ -84,7 +84,11 @@ impl Inner {
             return Err(super::failed(ErrorKind::Paused { why: "select_company" }, operation));
         };
         if !is_guid(company.as_str()) {
-            return Err(super::invalid(operation, "company", "its id is expected, a GUID, and not its name"));
+            return Err(super::invalid(
+                operation,
+                "company",
+                "its id is expected, a GUID, and not its name",
+            ));
         }
         Ok(CompanyId::new(company.as_str().to_ascii_lowercase()))
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use atlas_connectors::action::{Approved, HandleState, Prepared, Reconciled};
 use atlas_connectors::erp::{
-    Catalog, CatalogScope, ChangePoint, Company, DocumentMap, ErpCapabilities, ErpConnector, Probes, Query, QueryPlan, Record,
-    RecordChanges, RecordRef, Shape, TestReport, Write, Written,
+    Catalog, CatalogScope, ChangePoint, Company, DocumentMap, ErpCapabilities, ErpConnector, Probes, Query, QueryPlan,
+    Record, RecordChanges, RecordRef, Shape, TestReport, Write, Written,
 };
 use atlas_connectors::http::Client;
 use atlas_connectors::{Clock, ConnectionRef, Page, PageToken, Result};

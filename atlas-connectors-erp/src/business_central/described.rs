@@ -50,18 +50,29 @@ impl Inner {
 
     async fn describe(&self, since: Duration) -> Result<Described> {
         let route = self.service.address().route().as_str();
-        let document = self.service.metadata(operation::METADATA, self.settings.max_metadata).await?;
+        let document = self
+            .service
+            .metadata(operation::METADATA, self.settings.max_metadata)
+            .await?;
         let schema = Schema::parse(&document.body).map_err(|error| error.with_provider(super::provider()))?;
         // Labels and routes are for people: without them the catalog is as good.
         let captions = match self.settings.captions {
-            true => match self.service.read_path(operation::DEFINITIONS, "entityDefinitions", true).await {
+            true => match self
+                .service
+                .read_path(operation::DEFINITIONS, "entityDefinitions", true)
+                .await
+            {
                 Ok(answer) => Captions::read(&answer.body),
                 Err(error) if is_final(&error) => return Err(error),
                 Err(_) => Captions::default(),
             },
             false => Captions::default(),
         };
-        let routes = match self.service.read_path(operation::ROUTES, "apicategoryroutes", true).await {
+        let routes = match self
+            .service
+            .read_path(operation::ROUTES, "apicategoryroutes", true)
+            .await
+        {
             Ok(answer) => catalog::read_routes(&answer.body),
             Err(error) if is_final(&error) => return Err(error),
             Err(_) => Vec::new(),

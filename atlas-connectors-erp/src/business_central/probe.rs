@@ -1,6 +1,6 @@
 //! Trying each capability with a live call that changes nothing.
 
-use atlas_connectors::erp::{Capability, EntityKind, Probes, ProbeOutcome, Query, TestReport, Verb};
+use atlas_connectors::erp::{Capability, EntityKind, ProbeOutcome, Probes, Query, TestReport, Verb};
 use atlas_connectors::error::ErrorKind;
 use atlas_connectors::{CompanyId, Error, Result};
 
@@ -42,7 +42,10 @@ impl Inner {
         };
         for (entity, verbs) in &probes.entities {
             let read = self.try_read(&described, &company, entity.as_str()).await;
-            let outcome = read.as_ref().err().map_or(ProbeOutcome::Allowed, |error| outcome(entity.as_str(), error));
+            let outcome = read
+                .as_ref()
+                .err()
+                .map_or(ProbeOutcome::Allowed, |error| outcome(entity.as_str(), error));
             let reads = Capability::Entity {
                 entity: entity.clone(),
                 verb: Verb::Read,
@@ -98,7 +101,9 @@ fn by_metadata(described: &Described, entity: &str, verb: Verb) -> ProbeOutcome 
     }
     ProbeOutcome::NotProbed {
         note: match known.kind {
-            EntityKind::Line => "the page offers it; whether the user may, and whether its document lets it, shows when it is done",
+            EntityKind::Line => {
+                "the page offers it; whether the user may, and whether its document lets it, shows when it is done"
+            }
             _ => "the page offers it; whether the user may, shows when it is done",
         }
         .into(),

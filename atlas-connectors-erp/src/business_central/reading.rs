@@ -100,15 +100,17 @@ impl Inner {
             Some(one) => vec![one],
             None => Vec::new(),
         };
-        let is_document = |filter: &Filter| {
-            matches!(filter, Filter::Compare { field, op: Comparison::Equal, value: Value::Text(_) } if field.as_str() == DOCUMENT)
-        };
-        let by_id = parts.iter().any(|filter| {
-            filter.fields().iter().all(|field| field.as_str() == "id") && !filter.fields().is_empty()
-        });
+        let is_document = |filter: &Filter| matches!(filter, Filter::Compare { field, op: Comparison::Equal, value: Value::Text(_) } if field.as_str() == DOCUMENT);
+        let by_id = parts
+            .iter()
+            .any(|filter| filter.fields().iter().all(|field| field.as_str() == "id") && !filter.fields().is_empty());
         let (documents, rest): (Vec<Filter>, Vec<Filter>) = parts.into_iter().partition(is_document);
         let id = match documents.as_slice() {
-            [Filter::Compare { value: Value::Text(id), .. }] => id.clone(),
+            [
+                Filter::Compare {
+                    value: Value::Text(id), ..
+                },
+            ] => id.clone(),
             _ if by_id => {
                 query.filter = Some(Filter::And(documents.into_iter().chain(rest).collect()));
                 return Ok((None, None));
@@ -166,7 +168,10 @@ impl Inner {
             plan = plan.server(through, "the flat set of lines is refused");
         }
         if self.settings.replica {
-            plan = plan.server("read from the replica", "lists may lag a little, and spare the people at work");
+            plan = plan.server(
+                "read from the replica",
+                "lists may lag a little, and spare the people at work",
+            );
         }
         Ok(plan)
     }
@@ -225,7 +230,10 @@ impl Inner {
             Ok(answer) => answer,
             Err(error) => {
                 // A field or page that the metadata promised is not there: it has changed since.
-                if matches!(error.kind(), ErrorKind::Rejected { .. } | ErrorKind::ServiceMissing { .. }) {
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Rejected { .. } | ErrorKind::ServiceMissing { .. }
+                ) {
                     self.kept.forget().await;
                 }
                 return Err(error);
@@ -255,7 +263,8 @@ impl Inner {
     pub(super) async fn record(&self, at: &RecordRef, shape: &Shape, operation: &'static str) -> Result<Record> {
         let company = self.company(at.company.as_ref(), operation)?;
         let described = self.described(false).await?;
-        self.record_of(&described, &company, &at.entity, &at.key, shape, operation).await
+        self.record_of(&described, &company, &at.entity, &at.key, shape, operation)
+            .await
     }
 
     pub(super) async fn record_of(
@@ -316,7 +325,9 @@ fn http_date(text: &str) -> Option<atlas_connectors::Timestamp> {
     let (_, rest) = text.split_once(", ")?;
     let mut words = rest.split_ascii_whitespace();
     let (day, month, year, time) = (words.next()?, words.next()?, words.next()?, words.next()?);
-    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
     let month = months.iter().position(|name| *name == month)? + 1;
     format!("{year}-{month:02}-{day:0>2}T{time}Z").parse().ok()
 }

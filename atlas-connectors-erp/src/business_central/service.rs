@@ -94,8 +94,11 @@ impl Service {
     pub(super) async fn metadata(&self, operation: &'static str, most: u64) -> Result<Response> {
         let url = self.address.at("$metadata")?;
         let mut request = self.request(Method::GET, &url, operation)?;
-        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/xml"));
-        self.send(Call::read(operation, request).with_cost(1).with_max_body(most)).await
+        request
+            .headers_mut()
+            .insert(ACCEPT, HeaderValue::from_static("application/xml"));
+        self.send(Call::read(operation, request).with_cost(1).with_max_body(most))
+            .await
     }
 
     /// Lets an effect out.
@@ -113,7 +116,13 @@ impl Service {
     }
 
     /// Lets several effects out in one request; each counts as one.
-    pub(super) async fn batch(&self, operation: &'static str, body: Bytes, parts: u32, atomic: bool) -> Result<Response> {
+    pub(super) async fn batch(
+        &self,
+        operation: &'static str,
+        body: Bytes,
+        parts: u32,
+        atomic: bool,
+    ) -> Result<Response> {
         let url = self.address.at("$batch")?;
         let mut request = self.request(Method::POST, &url, operation)?;
         let headers = request.headers_mut();
@@ -124,7 +133,8 @@ impl Service {
             headers.insert(PREFER, HeaderValue::from_static("odata.continue-on-error"));
         }
         *request.body_mut() = body;
-        self.send(Call::effect(operation, request).with_cost(parts.max(1))).await
+        self.send(Call::effect(operation, request).with_cost(parts.max(1)))
+            .await
     }
 
     /// A call that somebody else has built, such as one of webhooks.
@@ -162,7 +172,8 @@ pub(super) fn etag(operation: &'static str, text: &str) -> Result<HeaderValue> {
 }
 
 fn header(operation: &'static str, text: &str) -> Result<HeaderValue> {
-    HeaderValue::from_str(text).map_err(|_| super::invalid(operation, "header", "it holds characters that no header may hold"))
+    HeaderValue::from_str(text)
+        .map_err(|_| super::invalid(operation, "header", "it holds characters that no header may hold"))
 }
 
 /// A page for people with a good status: a proxy, a login form, another server.
@@ -171,7 +182,10 @@ fn check_json(operation: &'static str, body: &[u8]) -> Result<()> {
     if first == Some(&b'<') {
         return Err(Error::new(BadPayload::Type, operation)
             .with_provider(super::provider())
-            .with_context("fix", "something else answered in place of Business Central: check the address and the proxy"));
+            .with_context(
+                "fix",
+                "something else answered in place of Business Central: check the address and the proxy",
+            ));
     }
     Ok(())
 }

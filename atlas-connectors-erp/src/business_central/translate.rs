@@ -51,7 +51,11 @@ fn outbound(field: &Field, value: &Value) -> Value {
         (FieldKind::Enum, Value::Text(text) | Value::Enum(text)) => {
             let known = |name: &str| field.values.iter().any(|one| one.value == name);
             let encoded = member::encode(text);
-            let name = if known(text) || !known(&encoded) { text.clone() } else { encoded };
+            let name = if known(text) || !known(&encoded) {
+                text.clone()
+            } else {
+                encoded
+            };
             Value::Text(name)
         }
         _ => value.clone(),
@@ -91,7 +95,12 @@ pub(super) fn record(record: Record) -> Record {
         return record;
     }
     let values = record.fields().map(|(_, value)| inbound(value)).collect();
-    let mut out = Record::new(record.entity().clone(), record.key().clone(), record.columns().clone(), values);
+    let mut out = Record::new(
+        record.entity().clone(),
+        record.key().clone(),
+        record.columns().clone(),
+        values,
+    );
     if let Some(etag) = record.etag() {
         out = out.with_etag(etag.clone());
     }

@@ -47,10 +47,19 @@ impl Inner {
     fn check_batch(&self, write: &Write) -> Result<()> {
         if let Write::Batch(batch) = write {
             if batch.parts.len() > self.settings.limits.batch {
-                return Err(invalid(operation::BATCH, "batch", "it has more parts than the service takes, 100 in the cloud"));
+                return Err(invalid(
+                    operation::BATCH,
+                    "batch",
+                    "it has more parts than the service takes, 100 in the cloud",
+                ));
             }
             if batch.parts.iter().any(|part| matches!(part, Write::Batch(_))) {
-                return Err(failed(ErrorKind::Unsupported { what: "a batch within a batch" }, operation::BATCH));
+                return Err(failed(
+                    ErrorKind::Unsupported {
+                        what: "a batch within a batch",
+                    },
+                    operation::BATCH,
+                ));
             }
         }
         Ok(())
@@ -147,7 +156,9 @@ impl Inner {
         let (entity, key) = (write.entity()?, write.key()?);
         let model = described.model.entity(operation::ACTION, entity.as_str()).ok()?;
         let shape = Shape::of(watched(model, write));
-        self.record_of(described, company, entity, key, &shape, operation::ACTION).await.ok()
+        self.record_of(described, company, entity, key, &shape, operation::ACTION)
+            .await
+            .ok()
     }
 
     async fn commit_batch(&self, described: &Described, batch: &Batch, handle: &Handle) -> Result<Written> {
@@ -155,11 +166,21 @@ impl Inner {
         for (at, part) in batch.parts.iter().enumerate() {
             let company = self.company(part.company(), operation::BATCH)?;
             let etag = self.etag(described, &company, part).await?;
-            plan = plan.with(batch_part(self.part(described, &company, part, handle.id(at), etag.as_ref())?)?);
+            plan = plan.with(batch_part(self.part(
+                described,
+                &company,
+                part,
+                handle.id(at),
+                etag.as_ref(),
+            )?)?);
         }
         let parts = u32::try_from(plan.parts()).unwrap_or(u32::MAX);
         let body = plan.json()?;
-        let answer = match self.service.batch(operation::BATCH, body.body, parts, batch.atomic).await {
+        let answer = match self
+            .service
+            .batch(operation::BATCH, body.body, parts, batch.atomic)
+            .await
+        {
             Ok(answer) => answer,
             Err(error) if error.effect() == Happened::Happened => return Ok(unknown(batch)),
             Err(error) => return Err(error),
@@ -220,7 +241,11 @@ fn unknown(batch: &Batch) -> Written {
 pub(super) fn adjusted(model: &EntityModel, write: &Write, record: &Record) -> Vec<Adjusted> {
     let asked: Vec<(&FieldName, &Value)> = match write {
         Write::Create(create) => create.fields.iter().map(|(name, value)| (name, value)).collect(),
-        Write::Update(update) => update.changes.iter().map(|change| (&change.field, &change.new)).collect(),
+        Write::Update(update) => update
+            .changes
+            .iter()
+            .map(|change| (&change.field, &change.new))
+            .collect(),
         _ => Vec::new(),
     };
     let mut out = Vec::new();

@@ -47,12 +47,19 @@ pub(super) fn id_of(
     ids: ClientIds,
 ) -> Option<Box<str>> {
     let Write::Create(create) = write else { return None };
-    let [key] = model.entity().key.as_slice() else { return None };
-    let own = create.value(key.as_str()).and_then(Value::as_str).filter(|id| is_guid(id));
+    let [key] = model.entity().key.as_slice() else {
+        return None;
+    };
+    let own = create
+        .value(key.as_str())
+        .and_then(Value::as_str)
+        .filter(|id| is_guid(id));
     if let Some(own) = own {
         return Some(own.to_ascii_lowercase().into());
     }
-    let is_guid_key = model.field(key.as_str()).is_some_and(|(field, _)| field.kind == FieldKind::Guid);
+    let is_guid_key = model
+        .field(key.as_str())
+        .is_some_and(|(field, _)| field.kind == FieldKind::Guid);
     (ids != ClientIds::Off && key.as_str() == "id" && is_guid_key).then(|| derived(intent, part).into())
 }
 
@@ -65,7 +72,14 @@ fn derived(intent: &IntentId, part: usize) -> String {
     let digest = hash.finalize();
     let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let at = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-    format!("{}-{}-8{}-a{}-{}", at(0, 8), at(8, 12), at(13, 16), at(17, 20), at(20, 32))
+    format!(
+        "{}-{}-8{}-a{}-{}",
+        at(0, 8),
+        at(8, 12),
+        at(13, 16),
+        at(17, 20),
+        at(20, 32)
+    )
 }
 
 #[cfg(test)]

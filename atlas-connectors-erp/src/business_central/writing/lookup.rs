@@ -2,7 +2,8 @@
 
 use atlas_connectors::action::Reconciled;
 use atlas_connectors::erp::{
-    ActionCall, EntityName, FieldName, Filter, NaturalKey, PartOutcome, Query, Record, RecordKey, Shape, Value, Write, Written,
+    ActionCall, EntityName, FieldName, Filter, NaturalKey, PartOutcome, Query, Record, RecordKey, Shape, Value, Write,
+    Written,
 };
 use atlas_connectors::error::ErrorKind;
 use atlas_connectors::{CompanyId, Result};
@@ -72,14 +73,17 @@ impl Inner {
         match write {
             Write::Create(create) => {
                 let natural = create.natural_key.as_ref();
-                self.find_created(described, &company, write, &create.entity, id, natural).await
+                self.find_created(described, &company, write, &create.entity, id, natural)
+                    .await
             }
             Write::Update(update) => {
                 let model = described.model.entity(name(write), update.entity.as_str())?;
                 Ok(match self.base(described, &company, write).await? {
                     // The service refuses a second one on the same etag once the first has come through.
                     BaseNow::Same(_) => Reconciled::DidNotHappen,
-                    BaseNow::Changed(record) if holds(model, write, &record) => Reconciled::Happened(done(model, write, *record)),
+                    BaseNow::Changed(record) if holds(model, write, &record) => {
+                        Reconciled::Happened(done(model, write, *record))
+                    }
                     _ => Reconciled::Unknown,
                 })
             }
@@ -107,7 +111,10 @@ impl Inner {
         let shape = Shape::of(watched(model, write));
         if let Some(id) = id {
             let key = RecordKey::single(id);
-            match self.record_of(described, company, entity, &key, &shape, operation).await {
+            match self
+                .record_of(described, company, entity, &key, &shape, operation)
+                .await
+            {
                 Ok(record) => {
                     self.learned.note(entity, true);
                     return Ok(Reconciled::Happened(done(model, write, record)));
@@ -137,7 +144,11 @@ impl Inner {
         // A request that was cut off may still be at work, and could come through after a second one. With an id of ours the
         // second one collides instead of doubling; without, only a person can tell.
         let safe = id.is_some() && self.keeps_ids(entity);
-        Ok(if safe { Reconciled::DidNotHappen } else { Reconciled::Unknown })
+        Ok(if safe {
+            Reconciled::DidNotHappen
+        } else {
+            Reconciled::Unknown
+        })
     }
 
     fn keeps_ids(&self, entity: &EntityName) -> bool {
@@ -155,14 +166,17 @@ impl Inner {
         write: &Write,
         call: &ActionCall,
     ) -> Result<Reconciled<Written>> {
-        let Some(key) = &call.key else { return Ok(Reconciled::Unknown) };
+        let Some(key) = &call.key else {
+            return Ok(Reconciled::Unknown);
+        };
         let action = call.action.folded();
         let base = self.base(described, company, write).await?;
         if let BaseNow::Same(_) = base {
             return Ok(Reconciled::DidNotHappen);
         }
         let is_it = |set: &str, name: &str| call.entity.as_str() == set && action == name;
-        if let (BaseNow::Gone, Some((.., set, field))) = (&base, TRACES.iter().find(|(set, name, ..)| is_it(set, name))) {
+        if let (BaseNow::Gone, Some((.., set, field))) = (&base, TRACES.iter().find(|(set, name, ..)| is_it(set, name)))
+        {
             let mut query = Query::of(*set)
                 .select(["id"])
                 .filter(equals(&FieldName::new(*field), Value::from(key.to_string())))

@@ -41,9 +41,7 @@ impl Inner {
                 let fields = create_fields(model, create, id);
                 check_writable(described, entity, fields.iter().map(|(name, _)| name), operation)?;
                 let lines = create_lines(described, model, create);
-                let bytes = writer
-                    .record(model, BodyFor::Create, &fields, &lines)
-                    .map_err(within)?;
+                let bytes = writer.record(model, BodyFor::Create, &fields, &lines).map_err(within)?;
                 (Method::POST, set, body(bytes))
             }
             Write::Update(update) => {
@@ -58,7 +56,14 @@ impl Inner {
                 let bytes = writer.parameters(&parameters, &call.parameters).map_err(within)?;
                 (Method::POST, path, body(bytes))
             }
-            _ => return Err(failed(ErrorKind::Unsupported { what: "a batch within a batch" }, operation)),
+            _ => {
+                return Err(failed(
+                    ErrorKind::Unsupported {
+                        what: "a batch within a batch",
+                    },
+                    operation,
+                ));
+            }
         };
         Ok(Effect {
             operation,
@@ -75,7 +80,9 @@ impl Inner {
         let (Some(base), Some(key)) = (write.base(), write.key()) else {
             return Ok(BaseNow::Nothing);
         };
-        let Some(entity) = write.entity() else { return Ok(BaseNow::Nothing) };
+        let Some(entity) = write.entity() else {
+            return Ok(BaseNow::Nothing);
+        };
         let model = described.model.entity(operation, entity.as_str())?;
         let shape = Shape::of(watched(model, write));
         let record = match self.record_of(described, company, entity, key, &shape, operation).await {
@@ -93,10 +100,15 @@ impl Inner {
         };
         Ok(match (same, record.etag().cloned()) {
             (true, Some(etag)) => BaseNow::Same(etag),
-            (true, None) => return Err(failed(ErrorKind::SchemaMismatch {
-                path: format!("{entity}.@odata.etag"),
-                fault: SchemaFault::Missing,
-            }, operation)),
+            (true, None) => {
+                return Err(failed(
+                    ErrorKind::SchemaMismatch {
+                        path: format!("{entity}.@odata.etag"),
+                        fault: SchemaFault::Missing,
+                    },
+                    operation,
+                ));
+            }
             (false, _) => BaseNow::Changed(Box::new(record)),
         })
     }
@@ -128,7 +140,14 @@ pub(super) fn name(write: &Write) -> &'static str {
 
 fn entity_of<'a>(write: &'a Write, operation: &'static str) -> Result<&'a str> {
     let entity = write.entity().map(|entity| entity.as_str());
-    entity.ok_or_else(|| failed(ErrorKind::Unsupported { what: "a batch within a batch" }, operation))
+    entity.ok_or_else(|| {
+        failed(
+            ErrorKind::Unsupported {
+                what: "a batch within a batch",
+            },
+            operation,
+        )
+    })
 }
 
 fn create_fields(model: &EntityModel, create: &Create, id: Option<&str>) -> Vec<(FieldName, Value)> {
@@ -136,7 +155,10 @@ fn create_fields(model: &EntityModel, create: &Create, id: Option<&str>) -> Vec<
     if let Some(id) = id {
         fields.push((FieldName::new("id"), Value::Text(id.to_owned())));
     }
-    let others = create.fields.iter().filter(|(name, _)| id.is_none() || name.as_str() != "id");
+    let others = create
+        .fields
+        .iter()
+        .filter(|(name, _)| id.is_none() || name.as_str() != "id");
     fields.extend(others.map(|(name, value)| (name.clone(), translate::value(model, name.as_str(), value))));
     fields
 }
@@ -223,7 +245,10 @@ pub(super) fn watched(model: &EntityModel, write: &Write) -> Vec<FieldName> {
     let known = |name: &&FieldName| {
         model.field(name.as_str()).is_some_and(|(field, _)| {
             use atlas_connectors::erp::FieldKind;
-            !matches!(field.kind, FieldKind::Relation | FieldKind::Relations | FieldKind::Stream)
+            !matches!(
+                field.kind,
+                FieldKind::Relation | FieldKind::Relations | FieldKind::Stream
+            )
         })
     };
     let mut fields: Vec<FieldName> = model.entity().key.clone();
