@@ -577,3 +577,53 @@ async fn the_plan_says_what_is_done_where() {
     assert!(plan.on_client.iter().any(|step| step.what.contains("check rows")));
     assert_eq!(sap.counters().requests_of("read"), 0);
 }
+
+#[tokio::test]
+async fn the_servers_own_change_links_are_used_where_it_gives_them() {
+    for (version, first, second) in [
+        (
+            Version::V2,
+            r#"{"d":{"results":[{"SalesOrder":"1"}],"__delta":"A_SalesOrder?$select=SalesOrder&!deltatoken='d1'"}}"#,
+            r#"{"d":{"results":[{"SalesOrder":"5"}],"__delta":"A_SalesOrder?$select=SalesOrder&!deltatoken='d2'"}}"#,
+        ),
+        (
+            Version::V4,
+            r#"{"value":[{"SalesOrder":"1"}],"@odata.deltaLink":"SalesOrder?$deltatoken=d1"}"#,
+            r#"{"value":[{"SalesOrder":"5"},{"@removed":{"reason":"deleted"},"@odata.id":"SalesOrder('4')"}],"@odata.deltaLink":"SalesOrder?$deltatoken=d2"}"#,
+        ),
+    ] {
+        let sap = Sap::start().await.unwrap();
+        let erp = writer(&sap, version);
+        let query = Query::of(words(version).order).select(["SalesOrder"]);
+        sap.faults().next("read", Fault::text(200, "application/json", first));
+        let changes = erp.changes(&query, &ChangePoint::Beginning, None).await.unwrap();
+        assert_eq!(changes.records.len(), 1);
+        let since = ChangePoint::After(changes.cursor.unwrap());
+        sap.faults().next("read", Fault::text(200, "application/json", second));
+        let changes = erp.changes(&query, &since, None).await.unwrap();
+        assert_eq!(changes.records[0].key(), &RecordKey::single("5"), "{version:?}");
+        if version == Version::V4 {
+            assert_eq!(changes.deleted, [RecordKey::single("4")]);
+        }
+        // An old link is told: the host begins anew.
+        let since = ChangePoint::After(changes.cursor.unwrap());
+        sap.faults().next("read", Fault::status(410));
+        let error = erp.changes(&query, &since, None).await.unwrap_err();
+        assert_eq!(error.code(), "cursor_expired");
+        let other = Query::of(words(version).partner);
+        assert_eq!(erp.changes(&other, &since, None).await.unwrap_err().code(), "invalid");
+    }
+}
+
+#[tokio::test]
+async fn the_client_is_fixed_and_no_secret_is_shown() {
+    let sap = Sap::start().await.unwrap();
+    let erp = writer(&sap, Version::V2);
+    let query = Query::of("A_SalesOrder").in_company("200");
+    assert_eq!(erp.read(&query, None).await.unwrap_err().code(), "invalid");
+    let query = Query::of("A_SalesOrder").in_company("100").select(["SalesOrder"]);
+    assert_eq!(erp.read(&query, None).await.unwrap().items.len(), 12);
+    assert!(erp.companies().await.unwrap().is_empty());
+    let shown = format!("{erp:?} {:?}", builder(sap.uri(), Version::V2, basic(WRITER, PASSWORD)));
+    assert!(!shown.contains(PASSWORD) && !shown.contains("SAP_SESSIONID"), "{shown}");
+}
