@@ -1,5 +1,5 @@
-//! Against servers that nobody here wrote: the Google of `emulate`, `oidc-provider-mock`, and SAP's own
-//! OData stack with its router. `.ci/run peers` installs, starts and
+//! Against servers that nobody here wrote: Google and Entra of `emulate`, `oidc-provider-mock`, and SAP's own OData stack with
+//! its application router. `.ci/run peers` installs, starts and
 //! names them. Gaps of theirs that the tests step around are said where they do.
 
 #![allow(
@@ -12,6 +12,8 @@
 
 #[path = "peers/cli.rs"]
 mod cli;
+#[path = "peers/entra.rs"]
+mod entra;
 #[path = "peers/mail.rs"]
 mod mail;
 #[path = "peers/oidc.rs"]

@@ -82,6 +82,7 @@ pub struct BusinessCentralBuilder {
     gate: Option<ConnectionGate>,
     retry: Option<RetryPolicy>,
     deadline: Option<Duration>,
+    max_body: Option<u64>,
     clock: Arc<dyn Clock>,
 }
 
@@ -124,6 +125,7 @@ impl BusinessCentralBuilder {
             gate: None,
             retry: None,
             deadline: None,
+            max_body: None,
             clock: Arc::new(SystemClock),
         }
     }
@@ -168,6 +170,18 @@ impl BusinessCentralBuilder {
     /// Sets the overall time of a call, tries and waiting included.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// Caps an answer, in bytes, after decompression. Default: 64 MiB. Metadata has a cap of its own.
+    pub fn with_max_body(mut self, bytes: u64) -> Self {
+        self.max_body = Some(bytes);
+        self
+    }
+
+    /// Caps the metadata document, in bytes. Default: 64 MiB; a large one is known to be 366 kB.
+    pub fn with_max_metadata(mut self, bytes: u64) -> Self {
+        self.settings.max_metadata = bytes;
         self
     }
 
@@ -251,6 +265,9 @@ impl BusinessCentralBuilder {
         }
         if let Some(deadline) = self.deadline {
             client = client.with_deadline(deadline);
+        }
+        if let Some(bytes) = self.max_body {
+            client = client.with_max_body(bytes);
         }
         let service = Service::new(client.build(), self.address, basic);
         Ok(BusinessCentral::new(service, connection, self.settings, self.clock))
