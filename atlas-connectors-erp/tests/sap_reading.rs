@@ -134,6 +134,7 @@ async fn rows_come_typed_filtered_and_with_their_lines() {
                 "CreationDate",
                 "LastChangeDateTime",
                 "YY1_ExactAmount_SDH",
+                "YY1_Plant_SDH",
             ])
             .filter(field("PurchaseOrderByCustomer").equals("CUST-0002"))
             .expand(Expand::of(words.items).select([words.product, "RequestedQuantity"]));
@@ -157,6 +158,7 @@ async fn rows_come_typed_filtered_and_with_their_lines() {
         );
         assert!(order.value("LastChangeDateTime").unwrap().as_instant().is_some());
         assert!(order.etag().is_some());
+        assert!(order.value("YY1_Plant_SDH").unwrap().is_null(), "ABAP's empty text");
         let lines = order.value(words.items).unwrap().as_records().unwrap();
         assert_eq!(lines.len(), 2);
         assert_eq!(
