@@ -512,8 +512,7 @@ async fn bad_answers_end_as_typed_errors() {
 async fn a_bearer_token_is_renewed_once() {
     let sap = Sap::start().await.unwrap();
     sap.accept_bearer("fresh");
-    let tokens = std::sync::Arc::new(Tokens::default());
-    let auth = atlas_connectors_erp::sap::SapAuth::Bearer(tokens.clone());
+    let auth = atlas_connectors_erp::sap::SapAuth::Bearer(std::sync::Arc::new(Tokens::default()));
     let erp = builder(sap.uri(), Version::V2, auth).build().unwrap();
     assert_eq!(
         erp.read(&Query::of("A_SalesOrder").select(["SalesOrder"]), None)
