@@ -219,7 +219,7 @@ impl<'de> Envelope<'_, '_> {
                 return named.deserialize(&mut json);
             }
         }
-        let members = serde::de::value::MapDeserializer::new(rest.into_iter().map(|(name, raw)| (name, raw)));
+        let members = serde::de::value::MapDeserializer::new(rest.into_iter());
         match RowSeed(self.state).visit_map(members)? {
             RowRead::Record(record) => self.page.records.push(record),
             RowRead::Removed | RowRead::Deferred => {}

@@ -119,6 +119,13 @@ pub(super) async fn ready(
     if loadable {
         return Ok(laid_out(name, columns, first, &line_rows));
     }
+    if create.natural_key.is_none() && files::terms(create).is_none() {
+        let (what, why) = (
+            "create",
+            "it holds a file or empties a default, so Odoo cannot mark it: give it a natural key",
+        );
+        return Err(Error::new(ErrorKind::Invalid { what, why }, "odoo.create").with_provider(super::provider()));
+    }
     let mut values: Vec<(String, Json)> = Vec::new();
     for (field, value) in &create.fields {
         values.push((field.to_string(), values::written(shape, field.as_str(), value)?));

@@ -76,10 +76,6 @@ impl<'a> Plan<'a> {
         })
     }
 
-    pub(super) fn columns(&self) -> &Columns {
-        &self.columns
-    }
-
     /// The rows of an answer.
     ///
     /// # Errors
@@ -90,7 +86,10 @@ impl<'a> Plan<'a> {
             reader.end()?;
             Ok(rows)
         });
-        rows.map_err(|_| answer.wrong_type(self.shape.model()))
+        rows.map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => answer.wrong_type(self.shape.model()),
+            _ => answer.unread(&error),
+        })
     }
 
     /// A record out of a row.

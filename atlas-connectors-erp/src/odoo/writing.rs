@@ -314,8 +314,10 @@ async fn reconcile_update(door: &Door, shapes: &Shapes, shape: &Shape, update: &
         .value("write_uid")
         .and_then(Value::as_relation)
         .is_some_and(|writer| values::id_of(&writer.key).ok() == Some(uid));
-    // Writing what is there already moves `write_date`: an unmoved one proves that nothing was written.
-    if unmoved && (untouched || as_asked) {
+    // The shown second may hide a change: what is stored decides before it.
+    let told_apart = as_asked && !untouched;
+    // Writing what is there already moves `write_date`: an unmoved one with the old values proves that nothing was written.
+    if unmoved && !told_apart && (untouched || as_asked) {
         return Ok(Reconciled::DidNotHappen);
     }
     // Rounded on the way in, and nobody else has written since.

@@ -2,10 +2,10 @@
 //!
 //! Most entities declare no concurrency (`sap-odata.md`, section 10): for them the old values are read again.
 
+use atlas_connectors::ErrorKind;
 use atlas_connectors::Result;
 use atlas_connectors::action::HandleState;
 use atlas_connectors::erp::{Base, FieldName, Record, RecordRef, Shape, Value, Write};
-use atlas_connectors::ErrorKind;
 
 use crate::sap::connector::Inner;
 use crate::sap::schema::Loaded;
@@ -46,13 +46,21 @@ impl Inner {
         let mut fields: Vec<FieldName> = model.entity().key.clone();
         let known = |name: &FieldName| model.field(name.as_str()).is_some();
         match part {
-            Write::Update(update) => fields.extend(update.changes.iter().map(|change| change.field.clone()).filter(known)),
+            Write::Update(update) => {
+                fields.extend(update.changes.iter().map(|change| change.field.clone()).filter(known))
+            }
             Write::Delete(delete) => {
                 let told = delete.about.iter().filter(|(_, value)| scalar(value));
                 fields.extend(told.map(|(name, _)| name.clone()).filter(known));
             }
             Write::Action(call) => {
-                fields.extend(call.about.iter().filter(|(_, value)| scalar(value)).map(|(name, _)| name.clone()).filter(known));
+                fields.extend(
+                    call.about
+                        .iter()
+                        .filter(|(_, value)| scalar(value))
+                        .map(|(name, _)| name.clone())
+                        .filter(known),
+                );
             }
             _ => {}
         }
@@ -71,7 +79,8 @@ pub(super) fn old_values(part: &Write) -> Vec<(&FieldName, &Value)> {
     match part {
         Write::Update(update) => {
             let told = update.changes.iter();
-            told.filter_map(|change| change.old.as_ref().map(|old| (&change.field, old))).collect()
+            told.filter_map(|change| change.old.as_ref().map(|old| (&change.field, old)))
+                .collect()
         }
         Write::Delete(delete) => about(&delete.about),
         Write::Action(call) => about(&call.about),
@@ -85,7 +94,10 @@ fn about(fields: &[(FieldName, Value)]) -> Vec<(&FieldName, &Value)> {
 }
 
 fn scalar(value: &Value) -> bool {
-    !matches!(value, Value::Record(_) | Value::Records(_) | Value::Binary(_) | Value::List(_))
+    !matches!(
+        value,
+        Value::Record(_) | Value::Records(_) | Value::Binary(_) | Value::List(_)
+    )
 }
 
 /// Whether the record is as it was.

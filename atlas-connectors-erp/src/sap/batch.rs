@@ -59,7 +59,10 @@ impl Inner {
             let etag = self.current_etag(&loaded, part).await?;
             planned.push(plan(&loaded, part, self.terms(&request_id(intent, at), etag.as_ref()))?);
         }
-        let parts = planned.iter().map(|planned| self.part(planned)).collect::<Result<Vec<_>>>()?;
+        let parts = planned
+            .iter()
+            .map(|planned| self.part(planned))
+            .collect::<Result<Vec<_>>>()?;
         let whole = match batch.atomic {
             true => BatchPlan::new().with_set(parts),
             false => parts.into_iter().fold(BatchPlan::new(), BatchPlan::with),
@@ -131,7 +134,13 @@ impl Inner {
 
     fn refusal(&self, loaded: &Loaded, planned: &Planned, response: &PartResponse) -> Error {
         let now = self.session.clock().now();
-        let failure = Failure::new(planned.operation, response.status, &response.headers, &response.body, now);
+        let failure = Failure::new(
+            planned.operation,
+            response.status,
+            &response.headers,
+            &response.body,
+            now,
+        );
         SapErrors::new(loaded.service.address.name(), false)
             .classify(&failure)
             .with_context("entity", &planned.entity)

@@ -189,9 +189,9 @@ impl SapBuilder {
         let version = self
             .documents
             .unwrap_or(if only_v4 { Version::V4 } else { Version::V2 });
-        let governor = self.governor.unwrap_or_else(|| {
-            Governor::new(Quota::uncounted().with_concurrency(AT_ONCE), Arc::clone(&self.clock))
-        });
+        let governor = self
+            .governor
+            .unwrap_or_else(|| Governor::new(Quota::uncounted().with_concurrency(AT_ONCE), Arc::clone(&self.clock)));
         let session = Arc::new(Session::new(SessionSettings {
             connection: self.connection,
             system: self.system,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use atlas_connectors::erp::{Catalog, CatalogScope, DocumentKind, Entity, EntityKind, Service};
 use atlas_connectors::Result;
+use atlas_connectors::erp::{Catalog, CatalogScope, DocumentKind, Entity, EntityKind, Service};
 
 use crate::sap::connector::Inner;
 use crate::sap::schema::Known;
@@ -13,6 +13,7 @@ impl Inner {
         self.check_company(scope.company.as_ref())?;
         let mut catalog = Catalog::new(crate::sap::provider(), self.session.clock().now());
         catalog.language = Some(self.session.system().language().to_owned());
+        catalog.system = self.session.system().client().map(|client| format!("client {client}"));
         let mut absent = None;
         let known = self.services.load(scope.refresh).await?;
         for (service, state) in &known {

@@ -92,7 +92,11 @@ impl Inner {
             Some(record) if holds(base, &record, &old_values(part)) => Ok(record.etag().cloned()),
             Some(_) => Err(Error::new(ErrorKind::Conflict, "sap.check")),
         }
-        .map_err(|error| error.with_provider(crate::sap::provider()).with_context("entity", entity))
+        .map_err(|error| {
+            error
+                .with_provider(crate::sap::provider())
+                .with_context("entity", entity)
+        })
     }
 
     async fn send(&self, loaded: &Loaded, planned: &Planned) -> Result<Response> {

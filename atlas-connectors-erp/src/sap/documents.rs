@@ -79,38 +79,42 @@ pub fn document_map(version: Version) -> DocumentMap {
             ],
         ));
 
-    let sales_invoice = DocumentTable::new(DocumentKind::SalesInvoice, name("A_BillingDocument", "BillingDocument")).fields([
-        (D::Number, "BillingDocument"),
-        (D::Partner, "SoldToParty"),
-        (D::PartnerNumber, "SoldToParty"),
-        (D::Date, "BillingDocumentDate"),
-        (D::State, "OverallBillingStatus"),
-        (D::Currency, "TransactionCurrency"),
-        (D::Net, "TotalNetAmount"),
-    ]);
+    let sales_invoice = DocumentTable::new(DocumentKind::SalesInvoice, name("A_BillingDocument", "BillingDocument"))
+        .fields([
+            (D::Number, "BillingDocument"),
+            (D::Partner, "SoldToParty"),
+            (D::PartnerNumber, "SoldToParty"),
+            (D::Date, "BillingDocumentDate"),
+            (D::State, "OverallBillingStatus"),
+            (D::Currency, "TransactionCurrency"),
+            (D::Net, "TotalNetAmount"),
+        ]);
     let sales_invoice = sales_invoice.states([
         ("A", DocumentState::Posted),
         ("B", DocumentState::InProgress),
         ("C", DocumentState::Done),
     ]);
 
-    let purchase_invoice = DocumentTable::new(DocumentKind::PurchaseInvoice, name("A_SupplierInvoice", "SupplierInvoice"))
-        .fields([
-            (D::Number, "SupplierInvoice"),
-            (D::Partner, "InvoicingParty"),
-            (D::PartnerNumber, "InvoicingParty"),
-            (D::Reference, "SupplierInvoiceIDByInvcgParty"),
-            (D::Date, "DocumentDate"),
-            (D::State, "SupplierInvoiceStatus"),
-            (D::Currency, "DocumentCurrency"),
-            (D::Total, "InvoiceGrossAmount"),
-        ])
-        .states([
-            ("1", DocumentState::Draft),
-            ("A", DocumentState::Draft),
-            ("B", DocumentState::Draft),
-            ("5", DocumentState::Posted),
-        ]);
+    let purchase_invoice = DocumentTable::new(
+        DocumentKind::PurchaseInvoice,
+        name("A_SupplierInvoice", "SupplierInvoice"),
+    )
+    .fields([
+        (D::Number, "SupplierInvoice"),
+        (D::Partner, "InvoicingParty"),
+        (D::PartnerNumber, "InvoicingParty"),
+        (D::Reference, "SupplierInvoiceIDByInvcgParty"),
+        (D::Date, "DocumentDate"),
+        (D::State, "SupplierInvoiceStatus"),
+        (D::Currency, "DocumentCurrency"),
+        (D::Total, "InvoiceGrossAmount"),
+    ])
+    .states([
+        ("1", DocumentState::Draft),
+        ("A", DocumentState::Draft),
+        ("B", DocumentState::Draft),
+        ("5", DocumentState::Posted),
+    ]);
 
     let customer = DocumentTable::new(DocumentKind::Customer, name("A_Customer", "Customer")).fields([
         (D::Number, "Customer"),

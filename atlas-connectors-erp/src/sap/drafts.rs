@@ -40,7 +40,10 @@ pub(super) fn whole_key(entity: &EntityModel, key: &RecordKey) -> RecordKey {
             parts.push(flag);
             RecordKey::Composite(parts)
         }
-        single => match (single.as_single(), entity.key().find(|(field, _)| field.name.as_str() != FLAG)) {
+        single => match (
+            single.as_single(),
+            entity.key().find(|(field, _)| field.name.as_str() != FLAG),
+        ) {
             (Some(text), Some((field, _))) => RecordKey::Composite(vec![(field.name.clone(), text.into()), flag]),
             _ => key.clone(),
         },

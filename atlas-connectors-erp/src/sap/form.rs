@@ -84,7 +84,10 @@ pub fn check_form<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>) -> 
     let entries: Vec<(&str, &str)> = entries.into_iter().collect();
     let mut faults = connector_form().check(entries.iter().copied());
     let entry = |name: &str| {
-        let found = entries.iter().find(|(known, _)| *known == name).map(|(_, value)| value.trim());
+        let found = entries
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.trim());
         found.filter(|value| !value.is_empty())
     };
     let mut fault = |field: &str, message: &str| {
@@ -97,7 +100,10 @@ pub fn check_form<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>) -> 
     };
     let plain = SystemAddress::parse("https://erp.example.com");
     if entry("address").is_some_and(|address| SystemAddress::parse(address).is_err()) {
-        fault("address", "Only scheme and host, and the path of a proxy in front: https://erp.example.com.");
+        fault(
+            "address",
+            "Only scheme and host, and the path of a proxy in front: https://erp.example.com.",
+        );
     }
     if let (Some(client), Ok(plain)) = (entry("client"), &plain)
         && plain.clone().with_client(client).is_err()
@@ -112,7 +118,10 @@ pub fn check_form<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str)>) -> 
     let services = entry("services").unwrap_or_default().split_whitespace();
     for service in services {
         if ServiceAddress::parse(service).is_err() {
-            fault("services", "A V2 name, the four parts of a V4 group, or the address of a service is expected.");
+            fault(
+                "services",
+                "A V2 name, the four parts of a V4 group, or the address of a service is expected.",
+            );
         }
     }
     faults

@@ -12,8 +12,14 @@ pub(crate) fn format(moment: Timestamp) -> String {
     let text = Timestamp::from_unix_seconds(moment.unix_seconds()).to_string();
     let number = |from: usize, to: usize| text.get(from..to).unwrap_or("00");
     let day = moment.unix_seconds().div_euclid(86_400).rem_euclid(7);
-    let weekday = usize::try_from(day).ok().and_then(|day| DAYS.get(day)).unwrap_or(&"Thu");
-    let month = number(5, 7).parse::<usize>().ok().and_then(|month| MONTHS.get(month.wrapping_sub(1)));
+    let weekday = usize::try_from(day)
+        .ok()
+        .and_then(|day| DAYS.get(day))
+        .unwrap_or(&"Thu");
+    let month = number(5, 7)
+        .parse::<usize>()
+        .ok()
+        .and_then(|month| MONTHS.get(month.wrapping_sub(1)));
     format!(
         "{weekday}, {} {} {} {} GMT",
         number(8, 10),

@@ -54,7 +54,12 @@ fn judge(filter: &Filter, record: &Record) -> Option<bool> {
         }
         Filter::Contains { field, text } => {
             let held = record.value_at(field.as_str())?;
-            Some(held.as_str().unwrap_or_default().to_lowercase().contains(&text.to_lowercase()))
+            Some(
+                held.as_str()
+                    .unwrap_or_default()
+                    .to_lowercase()
+                    .contains(&text.to_lowercase()),
+            )
         }
         Filter::StartsWith { field, text } => {
             let held = record.value_at(field.as_str())?;

@@ -113,8 +113,14 @@ mod tests {
             "Order='O''Neil%20%26%20100%25%2F%C3%BC'&Net=12.50m&Day=datetime'2026-01-05T00%3A00%3A00'\
              &Id=guid'41d67ed4-f6d7-1edd-bc8c-0d6a2c2a133f'&Hard=true"
         );
-        assert_eq!(query(&action, &[given("Nope", Value::from(1))]).unwrap_err().code(), "schema_mismatch");
-        assert_eq!(query(&action, &[given("Net", Value::from("x"))]).unwrap_err().code(), "schema_mismatch");
+        assert_eq!(
+            query(&action, &[given("Nope", Value::from(1))]).unwrap_err().code(),
+            "schema_mismatch"
+        );
+        assert_eq!(
+            query(&action, &[given("Net", Value::from("x"))]).unwrap_err().code(),
+            "schema_mismatch"
+        );
         action.parameters[0].required = true;
         assert_eq!(query(&action, &[]).unwrap_err().code(), "rejected");
     }

@@ -73,7 +73,9 @@ fn create_plan(loaded: &Loaded, create: &Create, terms: Terms<'_>) -> Result<Pla
     let writer = writer(loaded);
     let body = writer.record(entity, BodyFor::Create, &create.fields, &create.lines)?;
     let mut planned = Planned::new("sap.create", Method::POST, &create.entity, loaded);
-    planned.headers.insert(CONTENT_TYPE, HeaderValue::from_static(writer.content_type()));
+    planned
+        .headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static(writer.content_type()));
     planned.repeatable(loaded.version(), terms);
     planned.body = body;
     Ok(planned)
@@ -96,7 +98,9 @@ fn update_plan(loaded: &Loaded, update: &Update, terms: Terms<'_>) -> Result<Pla
     };
     let mut planned = Planned::new("sap.update", method, &update.entity, loaded);
     planned.at(loaded, entity, &update.key)?;
-    planned.headers.insert(CONTENT_TYPE, HeaderValue::from_static(writer.content_type()));
+    planned
+        .headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static(writer.content_type()));
     planned.condition(&update.base, terms)?;
     planned.body = body;
     Ok(planned)
@@ -114,10 +118,13 @@ fn delete_plan(loaded: &Loaded, delete: &Delete, terms: Terms<'_>) -> Result<Pla
 fn action_plan(loaded: &Loaded, call: &ActionCall, terms: Terms<'_>) -> Result<Planned> {
     let operation = "sap.action";
     let entity = loaded.entity(call.entity.as_str())?;
-    let spec = entity
-        .entity()
-        .action(&call.action)
-        .or_else(|| loaded.model.unbound().iter().find(|spec| spec.name.matches(&call.action)));
+    let spec = entity.entity().action(&call.action).or_else(|| {
+        loaded
+            .model
+            .unbound()
+            .iter()
+            .find(|spec| spec.name.matches(&call.action))
+    });
     let Some(spec) = spec else {
         let kind = ErrorKind::SchemaMismatch {
             path: format!("{}.{}", call.entity, call.action),
@@ -152,7 +159,9 @@ fn action_plan(loaded: &Loaded, call: &ActionCall, terms: Terms<'_>) -> Result<P
     }
     let writer = writer(loaded);
     planned.body = writer.parameters(&spec.parameters, &call.parameters)?;
-    planned.headers.insert(CONTENT_TYPE, HeaderValue::from_static(writer.content_type()));
+    planned
+        .headers
+        .insert(CONTENT_TYPE, HeaderValue::from_static(writer.content_type()));
     match (&call.key, spec.bound) {
         (Some(key), true) => {
             planned.at(loaded, entity, key)?;
@@ -242,7 +251,10 @@ impl Planned {
                 (REQUEST_ID, terms.id.to_owned()),
                 (REPEATABILITY_CREATION, terms.now.to_string()),
             ],
-            _ => [(REPEATABILITY_ID, dashed()), (REPEATABILITY_SENT, http_date::format(terms.now))],
+            _ => [
+                (REPEATABILITY_ID, dashed()),
+                (REPEATABILITY_SENT, http_date::format(terms.now)),
+            ],
         };
         for (name, value) in pairs {
             if let Ok(value) = HeaderValue::from_str(&value) {

@@ -19,11 +19,7 @@ const OPERATION: &str = "sap.test";
 impl Inner {
     pub(super) async fn test(&self, probes: &Probes) -> Result<TestReport> {
         let mut report = TestReport::new(self.session.clock().now());
-        report.system = self
-            .session
-            .system()
-            .client()
-            .map(|client| format!("client {client}"));
+        report.system = self.session.system().client().map(|client| format!("client {client}"));
         let signed_in = self.sign_in().await;
         let outcome = match &signed_in {
             // Whoever is told that a service is missing or closed has been let in.

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use atlas_connectors::erp::{FieldKind, FieldName, Filter, Query, QueryPlan, Record, RecordKey, RecordRef, Shape, Value, field};
+use atlas_connectors::erp::{
+    FieldKind, FieldName, Filter, Query, QueryPlan, Record, RecordKey, RecordRef, Shape, Value, field,
+};
 use atlas_connectors::error::BadPayload;
 use atlas_connectors::http::Response;
 use atlas_connectors::{Error, ErrorKind, Page, PageToken, Result};
@@ -72,7 +74,10 @@ impl Inner {
         }
         plan = match ready.keyset {
             Some(_) => plan.server("next pages behind the last key", "rows neither repeat nor vanish"),
-            None => plan.server("next pages by the server's link, or counted off", "the key cannot be compared"),
+            None => plan.server(
+                "next pages by the server's link, or counted off",
+                "the key cannot be compared",
+            ),
         };
         Ok(plan)
     }
@@ -169,7 +174,9 @@ impl Inner {
         let mut page = read_page(operation, &compiled.rows, &answer.body, self.limits())
             .map_err(|error| error.with_provider(crate::sap::provider()))?;
         let raw = std::mem::take(&mut page.records);
-        let begins = raw.first().map(|record| token::digest(record.key().to_string().as_bytes()));
+        let begins = raw
+            .first()
+            .map(|record| token::digest(record.key().to_string().as_bytes()));
         if at.is_some() && begins.is_some() && begins.as_deref() == first {
             return Err(circle(operation, "page_repeated"));
         }
@@ -254,10 +261,10 @@ impl Inner {
     }
 
     pub(super) fn limits(&self) -> PageLimits {
-        let mut limits = PageLimits::default();
-        limits.rows = self.settings.most_rows;
-        limits.bytes = usize::try_from(self.settings.max_body).unwrap_or(usize::MAX);
-        limits
+        PageLimits {
+            rows: self.settings.most_rows,
+            bytes: usize::try_from(self.settings.max_body).unwrap_or(usize::MAX),
+        }
     }
 
     pub(super) async fn get_one(&self, at: &RecordRef, shape: &Shape) -> Result<Record> {
@@ -306,7 +313,11 @@ impl Inner {
                 _ => break,
             }
         }
-        result.map_err(|error| error.with_provider(crate::sap::provider()).with_context("entity", &at.entity))
+        result.map_err(|error| {
+            error
+                .with_provider(crate::sap::provider())
+                .with_context("entity", &at.entity)
+        })
     }
 }
 
@@ -335,7 +346,11 @@ fn keyset(entity: &EntityModel, query: &Query) -> Option<Vec<(FieldName, bool)>>
     let support = entity.entity().support;
     let comparable = |name: &FieldName| {
         entity.field(name.as_str()).is_some_and(|(field, _)| {
-            let ordered = !matches!(field.kind, FieldKind::Bool | FieldKind::Guid | FieldKind::Enum | FieldKind::Other);
+            // Stamps of a system are finer than a millisecond, which is all that is kept of them here.
+            let ordered = !matches!(
+                field.kind,
+                FieldKind::Bool | FieldKind::Guid | FieldKind::Enum | FieldKind::Instant | FieldKind::Other
+            );
             field.filterable && field.sortable && ordered
         })
     };
@@ -390,11 +405,20 @@ fn spellings(entity: &EntityModel, key: &RecordKey) -> Vec<RecordKey> {
             false => text.into(),
         }
     };
-    let mapped = |change: &dyn Fn(&str, &str) -> Box<str>| match key {
+    // Of a line's key the document's number may be padded and its own not, or both.
+    let mapped = |most: usize, change: &dyn Fn(&str, &str) -> Box<str>| match key {
         RecordKey::Composite(parts) => RecordKey::Composite(
             parts
                 .iter()
-                .map(|(name, text)| (name.clone(), change(name.as_str(), text)))
+                .enumerate()
+                .map(|(at, (name, text))| {
+                    let text = if at < most {
+                        change(name.as_str(), text)
+                    } else {
+                        text.clone()
+                    };
+                    (name.clone(), text)
+                })
                 .collect(),
         ),
         single => {
@@ -406,7 +430,12 @@ fn spellings(entity: &EntityModel, key: &RecordKey) -> Vec<RecordKey> {
         }
     };
     let mut out = vec![key.clone()];
-    for other in [mapped(&|name, text| padded(name, text)), mapped(&|_, text| stripped(text))] {
+    for other in [
+        mapped(1, &|name, text| padded(name, text)),
+        mapped(usize::MAX, &|name, text| padded(name, text)),
+        mapped(1, &|_, text| stripped(text)),
+        mapped(usize::MAX, &|_, text| stripped(text)),
+    ] {
         if !out.contains(&other) {
             out.push(other);
         }

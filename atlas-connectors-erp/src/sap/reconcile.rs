@@ -1,9 +1,9 @@
 //! Finding out whether a write happened whose answer was lost: by the natural key of what was to be made, or by what the
 //! record holds now (`sap-odata.md`, section 13). Reads only.
 
+use atlas_connectors::Result;
 use atlas_connectors::action::Reconciled;
 use atlas_connectors::erp::{Base, Create, FieldName, PartOutcome, Query, Record, Value, Write, Written, field};
-use atlas_connectors::Result;
 
 use crate::sap::base::{holds, old_values, same};
 use crate::sap::connector::Inner;
@@ -17,7 +17,9 @@ impl Inner {
         for part in &batch.parts {
             found.push(self.reconcile_part(part).await?);
         }
-        let unclear = found.iter().any(|one| !matches!(one, Reconciled::Happened(_) | Reconciled::DidNotHappen));
+        let unclear = found
+            .iter()
+            .any(|one| !matches!(one, Reconciled::Happened(_) | Reconciled::DidNotHappen));
         let none = found.iter().all(|one| matches!(one, Reconciled::DidNotHappen));
         let all = found.iter().all(|one| matches!(one, Reconciled::Happened(_)));
         if none {
@@ -90,8 +92,11 @@ impl Inner {
                 false => Reconciled::Unknown,
             },
             (Write::Update(update), Some(record)) => {
-                let new: Vec<(&FieldName, &Value)> =
-                    update.changes.iter().map(|change| (&change.field, &change.new)).collect();
+                let new: Vec<(&FieldName, &Value)> = update
+                    .changes
+                    .iter()
+                    .map(|change| (&change.field, &change.new))
+                    .collect();
                 let changes_something = !same_values(&old, &new);
                 if untouched(base, &record, &old) {
                     return Ok(Reconciled::DidNotHappen);
@@ -105,10 +110,12 @@ impl Inner {
                 }
             }
             // What an action does to the record is its own matter: only an untouched state tells.
-            (_, Some(record)) => match untouched(base, &record, &old) && matches!(base, Base::Etag(_) | Base::Version(_)) {
-                true => Reconciled::DidNotHappen,
-                false => Reconciled::Unknown,
-            },
+            (_, Some(record)) => {
+                match untouched(base, &record, &old) && matches!(base, Base::Etag(_) | Base::Version(_)) {
+                    true => Reconciled::DidNotHappen,
+                    false => Reconciled::Unknown,
+                }
+            }
         })
     }
 }

@@ -183,7 +183,11 @@ impl Services {
                 };
             }
         };
-        let named = |error: Error| error.with_provider(crate::sap::provider()).with_context("service", service.address.name());
+        let named = |error: Error| {
+            error
+                .with_provider(crate::sap::provider())
+                .with_context("service", service.address.name())
+        };
         let schema = Schema::parse(&answer.body).map_err(named)?;
         let model = Model::new(&schema, &CatalogSettings::sap(service.address.name()));
         let mut dialect = match service.address.version() {

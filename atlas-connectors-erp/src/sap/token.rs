@@ -58,7 +58,11 @@ pub(super) fn query_digest(query: &Query) -> String {
 
 /// Twelve hexadecimal digits of SHA-256.
 pub(super) fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]
@@ -78,7 +82,10 @@ mod tests {
         assert_eq!(state.query, query_digest(&Query::of("A_SalesOrder").limit(3)));
         assert_ne!(state.query, query_digest(&Query::of("A_Product")));
         for rubbish in ["", "x", "e30"] {
-            assert_eq!(read::<PageState>("t", rubbish).unwrap_err().code(), "bad_payload.syntax");
+            assert_eq!(
+                read::<PageState>("t", rubbish).unwrap_err().code(),
+                "bad_payload.syntax"
+            );
         }
     }
 }

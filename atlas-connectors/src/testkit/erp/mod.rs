@@ -6,5 +6,7 @@ mod data;
 mod memory;
 mod read;
 mod server;
+#[cfg(test)]
+pub(crate) mod story;
 
 pub use memory::{ErpFault, MemoryErp, RecordStates};
