@@ -1,4 +1,4 @@
-//! Against servers that nobody here wrote: the Google of `emulate` and `oidc-provider-mock`. `.ci/run peers` installs, starts and
+//! Against servers that nobody here wrote: Google and Entra of `emulate`, and `oidc-provider-mock`. `.ci/run peers` installs, starts and
 //! names them. Gaps of theirs that the tests step around are said where they do.
 
 #![allow(
@@ -9,8 +9,12 @@
     reason = "a failing helper fails its test; the environment names the peers"
 )]
 
+#[path = "peers/business_central.rs"]
+mod business_central;
 #[path = "peers/cli.rs"]
 mod cli;
+#[path = "peers/entra.rs"]
+mod entra;
 #[path = "peers/mail.rs"]
 mod mail;
 #[path = "peers/oidc.rs"]

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use atlas_connectors::Timestamp;
 use atlas_connectors::erp::{
-    Catalog, Entity, EntityKind, EntityName, EnumValue, Field, FieldKind, Service, ServiceState,
+    Catalog, Entity, EntityKind, EntityName, EnumValue, Field, FieldKind, Service, ServiceState, Verbs,
 };
 use serde::Deserialize;
 
@@ -153,6 +153,11 @@ fn finish(entity: &mut Entity, model: &EntityModel, schema: &Schema, captions: &
     let set = entity.name.as_str().to_owned();
     if let Some(label) = captions.sets.get(&set) {
         entity.label.clone_from(label);
+    }
+    // Pages say what may be done with them; a set that says nothing is one of the service's own lists, to be read only.
+    let said = schema.entity_set(&set).map(|known| &known.restrictions);
+    if said.is_some_and(|may| (may.insertable, may.updatable, may.deletable) == (None, None, None)) {
+        entity.verbs = Verbs::READ;
     }
     let ty = schema.entity_type(model.type_name());
     entity.kind = ty.map_or(EntityKind::Other, |ty| kind(schema, &set, ty, entity));

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "business-central")]
 pub mod business_central;
+#[cfg(feature = "business-central")]
+pub mod entra;
 #[cfg(feature = "odoo")]
 pub mod odoo;
 #[cfg(feature = "sap")]
@@ -9,6 +11,8 @@ pub mod sap;
 
 #[cfg(feature = "business-central")]
 pub use business_central::BusinessCentral;
+#[cfg(feature = "business-central")]
+pub use entra::Entra;
 #[cfg(feature = "odoo")]
 pub use odoo::Odoo;
 #[cfg(feature = "sap")]

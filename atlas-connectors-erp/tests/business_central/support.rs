@@ -96,3 +96,25 @@ pub async fn ask(method: &str, url: &str, token: &str, headers: &[(&str, &str)],
         body,
     }
 }
+
+/// A connector for a mock, with the first company pinned.
+pub fn builder(
+    service: &atlas_connectors_erp::mock::BusinessCentral,
+    token: &str,
+) -> atlas_connectors_erp::business_central::BusinessCentralBuilder {
+    use atlas_connectors_erp::business_central::{Address, BusinessCentralBuilder};
+    use atlas_connectors_erp::mock::business_central::{COMPANY, TENANT};
+    let address = Address::cloud_at(&service.url(), Some(TENANT), "Production").unwrap();
+    BusinessCentralBuilder::new(transport(), Fixed::token(token), address)
+        .with_company(COMPANY)
+        .with_retry(quick())
+}
+
+/// Two tries without a pause worth waiting for.
+pub fn quick() -> atlas_connectors::http::RetryPolicy {
+    let mut retry = atlas_connectors::http::RetryPolicy::default();
+    retry.max_attempts = 2;
+    retry.base = std::time::Duration::from_millis(1);
+    retry.cap = std::time::Duration::from_millis(2);
+    retry
+}

@@ -18,6 +18,8 @@ struct Verdict {
     number: Option<u32>,
     /// Why the grant ended, where the words say more than the class.
     end: Option<GrantEnd>,
+    /// Whether `error` itself speaks of the grant: only then may the grant be over.
+    about_grant: bool,
 }
 
 impl Verdict {
@@ -27,6 +29,7 @@ impl Verdict {
             action,
             number: None,
             end: None,
+            about_grant: matches!(class, EntraClass::InvalidGrant | EntraClass::AccessDenied),
         }
     }
 
@@ -83,7 +86,7 @@ fn verdict(error: &str, suberror: Option<&str>, numbers: &[u64]) -> Option<Verdi
     if matches!(error_class, Some(EntraClass::Pending | EntraClass::Transient)) {
         return by_error;
     }
-    let about_grant = matches!(error_class, Some(EntraClass::InvalidGrant | EntraClass::AccessDenied));
+    let about_grant = by_error.is_some_and(|verdict| verdict.about_grant);
     let by_suberror = suberror.filter(|_| about_grant).and_then(by_suberror);
     let coarse = by_suberror.or(by_error);
     let refined = |class: EntraClass| match (by_suberror, class) {
@@ -106,6 +109,7 @@ fn verdict(error: &str, suberror: Option<&str>, numbers: &[u64]) -> Option<Verdi
             action: row.action,
             number: Some(row.number),
             end: coarse.and_then(|coarse| coarse.end),
+            about_grant,
         }),
         None => coarse,
     }
@@ -151,7 +155,7 @@ fn by_suberror(suberror: &str) -> Option<Verdict> {
 }
 
 fn meaning(verdict: Verdict, at: At) -> OAuthError {
-    let refresh = at == At::Token(GrantType::RefreshToken);
+    let refresh = at == At::Token(GrantType::RefreshToken) && verdict.about_grant;
     match verdict.class {
         EntraClass::Transient | EntraClass::Pending => OAuthError::Transient,
         EntraClass::AccessDenied => match verdict.action {

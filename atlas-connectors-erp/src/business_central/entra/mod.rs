@@ -37,7 +37,7 @@ mod dialect;
 mod scopes;
 mod table;
 
-pub use authority::{EntraBuilder, EntraTenant};
+pub use authority::{EntraBuilder, EntraTenant, TenantGuid};
 pub use codes::{EntraAction, EntraClass, EntraCode};
 pub use dialect::EntraOAuth;
 pub use scopes::BUSINESS_CENTRAL;

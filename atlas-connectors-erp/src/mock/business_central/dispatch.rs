@@ -76,7 +76,6 @@ impl World {
         if request.header("accept-language").is_none() {
             self.counters.without_language += 1;
         }
-        Counters::add(&mut self.counters.requests, &operation(request));
         match self.enter(request, &correlation) {
             Ok(reply) => reply.answer(&correlation),
             Err(error) => {

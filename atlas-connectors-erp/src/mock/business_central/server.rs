@@ -395,6 +395,7 @@ impl Builder {
         let (inside, script) = (Arc::clone(&shared), faults.clone());
         let handler = move |request: &Request| {
             let operation = dispatch::operation(request);
+            Counters::add(&mut inside.world().counters.requests, &operation);
             script.carry_out(&operation, request, || inside.world().answer(request))
         };
         let server = match listener.serve(handler).await {

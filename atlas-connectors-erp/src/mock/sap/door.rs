@@ -56,6 +56,8 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Answer {
     for (name, value) in reply.headers {
         answer = answer.with_header(name, value);
     }
+    // The system's clock, which is the mock's.
+    answer = answer.with_header("date", crate::sap::http_date::format(world.now()));
     for cookie in cookies {
         answer.headers.push(("set-cookie".into(), cookie));
     }

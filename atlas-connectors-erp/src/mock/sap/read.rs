@@ -118,9 +118,12 @@ fn wanted(def: &'static TableDef, options: &Options, v4: bool) -> Result<Wanted,
         let mut own = Vec::new();
         for name in list.split(',') {
             let Some((link, field)) = name.split_once('/').filter(|_| !v4) else {
-                if let Some((link, _)) = links.iter_mut().find(|(link, _)| link.name(v4) == name) {
-                    // A link named alone selects all of it.
-                    let _ = link;
+                // A link named alone selects all of it.
+                if links.iter().any(|(link, _)| link.name(v4) == name) {
+                    continue;
+                }
+                // The flags of drafts come along whether or not they are asked for.
+                if def.draft && name.ends_with("Entity") {
                     continue;
                 }
                 own.push(def.at(name, v4).ok_or_else(|| unknown(name))?);
@@ -223,6 +226,9 @@ pub(super) fn list(
                 Some((name, direction)) => (name, direction.trim() == "desc"),
                 None => (part.trim(), false),
             };
+            if def.draft && name == "IsActiveEntity" {
+                continue;
+            }
             let at = def
                 .at(name, v4)
                 .ok_or_else(|| Refusal::property(name, &def.type_name(v4)))?;
