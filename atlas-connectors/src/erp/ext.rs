@@ -279,18 +279,25 @@ impl<C: ?Sized> Drop for Reading<C> {
 #[derive(Default)]
 struct Pages {
     token: Option<PageToken>,
+    /// A token passed before, moved on at every power of two: a circle of any length comes back to it, and one token is held.
+    mark: Option<PageToken>,
+    passed: u64,
 }
 
 impl Pages {
     /// Goes on to the next page, if there is one.
     fn go_on(&mut self, next: Option<PageToken>) -> Result<bool> {
         let Some(next) = next else { return Ok(false) };
-        if self.token.as_ref() == Some(&next) {
+        if self.token.as_ref() == Some(&next) || self.mark.as_ref() == Some(&next) {
             let kind = ErrorKind::SchemaMismatch {
                 path: "next page".to_owned(),
                 fault: crate::error::SchemaFault::Value,
             };
             return Err(Error::new(kind, "erp.pages"));
+        }
+        self.passed = self.passed.saturating_add(1);
+        if self.passed.is_power_of_two() {
+            self.mark = Some(next.clone());
         }
         self.token = Some(next);
         Ok(true)
@@ -311,4 +318,26 @@ fn one<D>(mut found: Vec<D>) -> Result<Option<D>> {
 fn gone(entity: &EntityName) -> Error {
     let service = entity.to_string();
     Error::new(ErrorKind::ServiceMissing { service }, "erp.missing")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_circle_of_any_length_is_found_and_a_long_way_is_none() {
+        for length in [1, 2, 3, 7, 100] {
+            let mut pages = Pages::default();
+            let ended = (0..20)
+                .chain((20..20 + length).cycle())
+                .take(2_000)
+                .position(|page| pages.go_on(Some(PageToken::new(page.to_string()))).is_err());
+            assert!(ended.is_some(), "a circle of {length} pages");
+        }
+        let mut pages = Pages::default();
+        for page in 0..5_000 {
+            assert!(pages.go_on(Some(PageToken::new(page.to_string()))).unwrap());
+        }
+        assert!(!pages.go_on(None).unwrap());
+    }
 }

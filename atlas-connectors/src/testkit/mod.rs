@@ -1,4 +1,4 @@
-//! For test harnesses: a clock that is moved by hand, behaviour suites, fault injection, crash points and, with the feature
+//! For test harnesses: a clock that is moved by hand, an ERP in memory, behaviour suites, fault injection, crash points and, with the feature
 //! `mock-server`, the shell of mock servers.
 
 mod clock;
