@@ -5,10 +5,10 @@
 
 use std::collections::HashMap;
 
-use atlas_connectors::Timestamp;
 use atlas_connectors::erp::{
     Catalog, Entity, EntityKind, EntityName, EnumValue, Field, FieldKind, Service, ServiceState, Verbs,
 };
+use atlas_connectors::{CompanyId, Timestamp};
 use serde::Deserialize;
 
 use super::member;
@@ -239,6 +239,16 @@ fn points_to(schema: &Schema, ty: &StructuredType, field: &str) -> Option<Entity
         .iter()
         .find(|set| set.entity_type == navigation.target)?;
     Some(EntityName::new(set.name.to_string()))
+}
+
+/// The path of a set below the API's root: within the company, but for the few that belong to the environment. A company
+/// has a relation to each of its own sets.
+pub(super) fn set_path(model: &Model, company: &CompanyId, set: &str) -> String {
+    let companies = model.entity(super::operation::READ, "companies");
+    match companies.is_ok_and(|companies| companies.field(set).is_none()) {
+        true => set.to_owned(),
+        false => format!("companies({company})/{set}"),
+    }
 }
 
 /// The document whose lines an entity holds: its set, and the relation that leads to the lines.

@@ -77,7 +77,7 @@ impl Inner {
         let (path, through) = self.place(described, company, model, &mut query, operation)?;
         let compiled = ODataQuery::compile(&self.dialect(), &described.model, &query).map_err(name)?;
         Ok(Compiled {
-            path: path.unwrap_or_else(|| format!("companies({company})/{set}")),
+            path: path.unwrap_or_else(|| catalog::set_path(&described.model, company, &set)),
             query: compiled,
             through,
         })
@@ -284,7 +284,8 @@ impl Inner {
         }
         let compiled = ODataQuery::for_one(&self.dialect(), &described.model, entity, &shape).map_err(name)?;
         let key = key_predicate(&self.dialect(), model, key).map_err(name)?;
-        let path = with_options(&format!("companies({company})/{entity}{key}"), &compiled.options);
+        let set = catalog::set_path(&described.model, company, entity.as_str());
+        let path = with_options(&format!("{set}{key}"), &compiled.options);
         let answer = self.service.read_path(operation, &path, false).await?;
         let record = crate::rows::read_one(operation, &compiled.rows, &answer.body).map_err(name)?;
         record
