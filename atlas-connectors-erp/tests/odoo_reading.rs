@@ -755,3 +755,44 @@ async fn rights_on_fields_and_models_are_refused_by_name() {
         assert!(matches!(error.kind(), ErrorKind::SchemaMismatch { path, .. } if path == "res.partner.credit"));
     }
 }
+
+#[tokio::test]
+async fn older_and_newer_servers_are_spoken_to_by_what_they_say_they_are() {
+    let says = |serie: &str| {
+        let result =
+            serde_json::json!({"server_version": serie, "server_version_info": ["saas~18", 0], "protocol_version": 1});
+        Fault::json(200, &serde_json::json!({"jsonrpc": "2.0", "id": 1, "result": result}))
+    };
+    let odoo = start(Version::V18).await;
+    for (serie, series) in [("14.0", (14, 0)), ("17.0-20240701", (17, 0)), ("saas~18.3+e", (18, 3))] {
+        odoo.faults().clear();
+        odoo.faults().always("common.version", says(serie));
+        let erp = builder(&odoo, "atlas.sales", "sales-key").build().unwrap();
+        assert_eq!(
+            erp.server().await.unwrap(),
+            (Series::new(series.0, series.1), Protocol::JsonRpc)
+        );
+        // Before 18 a right is asked in another way.
+        let probes = Probes::sign_in()
+            .entity("sale.order", [Verb::Create])
+            .entity("account.move", [Verb::Create]);
+        let report = erp.test(&probes).await.unwrap();
+        let outcomes: Vec<bool> = report
+            .rows
+            .iter()
+            .filter(|row| matches!(row.capability, Capability::Entity { .. }))
+            .map(|row| row.outcome == ProbeOutcome::Allowed)
+            .collect();
+        assert_eq!(outcomes, [true, false], "{serie}");
+    }
+    odoo.faults().clear();
+    odoo.faults().always("common.version", says("13.0"));
+    assert_eq!(bot(&odoo).companies().await.unwrap_err().code(), "unsupported");
+    odoo.faults().clear();
+    odoo.faults().always("common.version", says("unknown"));
+    let error = bot(&odoo).companies().await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::Invalid { what: "address", .. }),
+        "{error:?}"
+    );
+}
