@@ -29,7 +29,14 @@ pub(crate) const READ: &str = "--read-erp-rows";
 /// Records of one page, as many as a page of Business Central may have.
 const PAGE: u64 = 20_000;
 const COMPANY: &str = "3d2d08b2-83fd-41f0-8024-050bb55a8b28";
-const FIELDS: [&str; 6] = ["id", "number", "displayName", "creditLimit", "taxLiable", "lastModifiedDateTime"];
+const FIELDS: [&str; 6] = [
+    "id",
+    "number",
+    "displayName",
+    "creditLimit",
+    "taxLiable",
+    "lastModifiedDateTime",
+];
 
 /// Rows a second and peak memory.
 pub(crate) async fn measure(quick: bool) -> Result<Vec<Figure>, Failure> {
@@ -73,7 +80,11 @@ async fn read_in_child(records: u64) -> Result<Told, Failure> {
         .kill_on_drop(true)
         .spawn()?;
     let out = server.stdout.take().ok_or("the server has no output")?;
-    let base = BufReader::new(out).lines().next_line().await?.ok_or("the server told nothing")?;
+    let base = BufReader::new(out)
+        .lines()
+        .next_line()
+        .await?
+        .ok_or("the server told nothing")?;
     let output = tokio::process::Command::new(&program)
         .args([READ, &base])
         .stdin(Stdio::null())
@@ -116,12 +127,22 @@ pub(crate) async fn read(base: &str) -> Result<String, Failure> {
     let mut count = 0_u64;
     while let Some(record) = records.next().await {
         // Looked at, so that nothing can be left out.
-        count += u64::from(record?.value("creditLimit").is_some_and(|limit| limit.as_decimal().is_some()));
+        count += u64::from(
+            record?
+                .value("creditLimit")
+                .is_some_and(|limit| limit.as_decimal().is_some()),
+        );
     }
     let wall = world::since(start).as_millis();
-    let used = world::cpu().zip(cpu).map_or(wall, |(after, before)| after.saturating_sub(before).as_millis());
+    let used = world::cpu()
+        .zip(cpu)
+        .map_or(wall, |(after, before)| after.saturating_sub(before).as_millis());
     let peak = |kib: Option<u64>| kib.map_or_else(|| "-".to_owned(), |kib| kib.to_string());
-    Ok(format!("{count} {used} {wall} {} {}", peak(before), peak(peak_of_this_process())))
+    Ok(format!(
+        "{count} {used} {wall} {} {}",
+        peak(before),
+        peak(peak_of_this_process())
+    ))
 }
 
 /// What the server does: metadata as the mock has it, and pages of customers that are made before anybody asks.
@@ -133,17 +154,24 @@ pub(crate) async fn serve(records: u64) -> Result<String, Failure> {
     let pages: Vec<Answer> = (0..records.div_ceil(PAGE))
         .map(|page| Answer::of(200, "application/json", page_of(&root, page, records)))
         .collect();
-    let server: Server = listener.serve(move |request: &Request| {
-        if request.path.ends_with("/$metadata") {
-            return Answer::of(200, "application/xml", metadata.clone());
-        }
-        if request.path.ends_with("/customers") {
-            let page = request.query("$skiptoken").and_then(|token| token.parse::<usize>().ok()).unwrap_or(0);
-            return pages.get(page).cloned().unwrap_or_else(|| Answer::empty(404));
-        }
-        Answer::json(200, &serde_json::json!({ "value": [{ "id": COMPANY, "name": "Bench" }] }))
-    })
-    .await?;
+    let server: Server = listener
+        .serve(move |request: &Request| {
+            if request.path.ends_with("/$metadata") {
+                return Answer::of(200, "application/xml", metadata.clone());
+            }
+            if request.path.ends_with("/customers") {
+                let page = request
+                    .query("$skiptoken")
+                    .and_then(|token| token.parse::<usize>().ok())
+                    .unwrap_or(0);
+                return pages.get(page).cloned().unwrap_or_else(|| Answer::empty(404));
+            }
+            Answer::json(
+                200,
+                &serde_json::json!({ "value": [{ "id": COMPANY, "name": "Bench" }] }),
+            )
+        })
+        .await?;
     writeln!(std::io::stdout(), "{base}")?;
     // Until the parent ends it.
     std::future::pending::<()>().await;

@@ -22,7 +22,9 @@ use std::process::ExitCode;
 use table::Figure;
 use world::Failure;
 
-const NAMES: [&str; 8] = ["sync", "decode", "governor", "memory", "tokens", "outbox", "odata", "rows"];
+const NAMES: [&str; 8] = [
+    "sync", "decode", "governor", "memory", "tokens", "outbox", "odata", "rows",
+];
 
 fn main() -> ExitCode {
     match run() {

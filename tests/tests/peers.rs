@@ -1,4 +1,5 @@
-//! Against servers that nobody here wrote: Google and Entra of `emulate`, and `oidc-provider-mock`. `.ci/run peers` installs, starts and
+//! Against servers that nobody here wrote: Google and Entra of `emulate`, `oidc-provider-mock`, and SAP's own OData stack with
+//! its application router. `.ci/run peers` installs, starts and
 //! names them. Gaps of theirs that the tests step around are said where they do.
 
 #![allow(
@@ -19,6 +20,8 @@ mod entra;
 mod mail;
 #[path = "peers/oidc.rs"]
 mod oidc;
+#[path = "peers/sap.rs"]
+mod sap;
 #[path = "peers/sign_in.rs"]
 mod sign_in;
 

@@ -366,7 +366,9 @@ mod tests {
 
     #[test]
     fn debug_shows_no_content() {
-        let filter = field("name").contains("secret").or(field("note").is_in(["secret"]).negated());
+        let filter = field("name")
+            .contains("secret")
+            .or(field("note").is_in(["secret"]).negated());
         let shown = format!("{filter:?}");
         assert_eq!(shown, "Or([Contains(name), Not(In(note, 1 values))])");
     }

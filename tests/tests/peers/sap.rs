@@ -166,7 +166,9 @@ impl Host {
     async fn refused(&self, write: impl Into<Write>) -> String {
         let intent = self.write(write).await;
         let state = (intent.state, intent.reason.clone());
-        intent.rejection.map_or_else(|| format!("{state:?}"), |rejection| rejection.code.into())
+        intent
+            .rejection
+            .map_or_else(|| format!("{state:?}"), |rejection| rejection.code.into())
     }
 }
 
@@ -205,11 +207,21 @@ async fn the_catalog_of_real_services_is_read() {
     for version in BOTH {
         let erp = connector(version, ADMIN);
         let catalog = erp.catalog(&CatalogScope::all()).await.unwrap();
-        assert!(catalog.services.iter().all(|service| service.state == ServiceState::Active));
+        assert!(
+            catalog
+                .services
+                .iter()
+                .all(|service| service.state == ServiceState::Active)
+        );
         let order = catalog.entity(words(version).0).unwrap();
         assert!(order.etag && order.changed_at.is_some(), "{version:?}");
         assert!(order.fields.len() > 60, "{}", order.fields.len());
-        let custom = catalog.entities.iter().flat_map(|entity| &entity.fields).filter(|field| field.custom).count();
+        let custom = catalog
+            .entities
+            .iter()
+            .flat_map(|entity| &entity.fields)
+            .filter(|field| field.custom)
+            .count();
         assert!(custom > 0, "{version:?}");
     }
 }
@@ -219,7 +231,10 @@ async fn the_catalog_of_real_services_is_read() {
 async fn every_partner_comes_once_over_many_pages() {
     for version in BOTH {
         let erp = connector(version, READER);
-        let query = Query::of(words(version).3).select(["BusinessPartner", "BusinessPartnerCategory"]).page_size(60).counted();
+        let query = Query::of(words(version).3)
+            .select(["BusinessPartner", "BusinessPartnerCategory"])
+            .page_size(60)
+            .counted();
         let first = erp.read(&query, None).await.unwrap();
         let count = first.estimate.unwrap();
         let records = all(&erp, &query).await.unwrap();
@@ -237,7 +252,11 @@ async fn orders_are_filtered_typed_and_expanded() {
         let erp = connector(version, READER);
         let query = Query::of(order)
             .select(["SalesOrder", "TotalNetAmount", "CreationDate", "LastChangeDateTime"])
-            .filter(field("SalesOrder").is_in(["7", "8"]).and(field("TotalNetAmount").greater("1".parse::<Decimal>().unwrap())))
+            .filter(
+                field("SalesOrder")
+                    .is_in(["7", "8"])
+                    .and(field("TotalNetAmount").greater("1".parse::<Decimal>().unwrap())),
+            )
             .expand(Expand::of(items).select([product, "RequestedQuantity"]));
         let records = all(&erp, &query).await.unwrap();
         assert_eq!(records.len(), 2, "{version:?}");
@@ -251,7 +270,10 @@ async fn orders_are_filtered_typed_and_expanded() {
         let unknown = Query::of(order).filter(field("NoSuchField").equals("x"));
         assert_eq!(erp.read(&unknown, None).await.unwrap_err().code(), "schema_mismatch");
         let missing = RecordRef::new(order, "88888888");
-        assert_eq!(erp.get(&missing, &Shape::usual()).await.unwrap_err().code(), "not_found");
+        assert_eq!(
+            erp.get(&missing, &Shape::usual()).await.unwrap_err().code(),
+            "not_found"
+        );
     }
 }
 
@@ -264,8 +286,15 @@ async fn the_story_of_an_order_create_update_conflict_lock_delete() {
         let reference = unique("PEER");
         let written = host.done(order(version, &reference)).await;
         let key = written.key.clone().unwrap();
-        assert!(written.messages.iter().any(|message| message.code.as_ref().is_some_and(|code| code.as_str() == "V1/311")));
-        let found = Query::of(order_set).filter(field("PurchaseOrderByCustomer").equals(reference.as_str())).expand(items);
+        assert!(
+            written
+                .messages
+                .iter()
+                .any(|message| message.code.as_ref().is_some_and(|code| code.as_str() == "V1/311"))
+        );
+        let found = Query::of(order_set)
+            .filter(field("PurchaseOrderByCustomer").equals(reference.as_str()))
+            .expand(items);
         let found = all(&host.erp, &found).await.unwrap();
         assert_eq!((found.len(), found[0].key()), (1, &key), "{version:?}");
         assert_eq!(found[0].value(items).unwrap().as_records().unwrap().len(), 1);
@@ -277,10 +306,19 @@ async fn the_story_of_an_order_create_update_conflict_lock_delete() {
 
         let at = RecordRef::new(order_set, "42");
         let locked = host.erp.get(&at, &Shape::usual()).await.unwrap();
-        let intent = host.write(Update::of(&locked).set_from(&locked, "PurchaseOrderByCustomer", "x")).await;
-        assert_eq!((intent.state, intent.reason.as_deref()), (IntentState::Ready, Some("locked")));
+        let intent = host
+            .write(Update::of(&locked).set_from(&locked, "PurchaseOrderByCustomer", "x"))
+            .await;
+        assert_eq!(
+            (intent.state, intent.reason.as_deref()),
+            (IntentState::Ready, Some("locked"))
+        );
 
-        let now = host.erp.get(&RecordRef::new(order_set, key), &Shape::usual()).await.unwrap();
+        let now = host
+            .erp
+            .get(&RecordRef::new(order_set, key), &Shape::usual())
+            .await
+            .unwrap();
         match version {
             Version::V2 => assert_eq!(host.write(Delete::of(&now)).await.state, IntentState::Sent),
             // The real service declares that V4 orders cannot be deleted.
@@ -308,7 +346,12 @@ async fn refusals_carry_their_fields_and_warnings_come_with_successes() {
         let mut empty = order(version, &unique("WARN"));
         empty.lines.clear();
         let written = host.done(empty).await;
-        assert!(written.messages.iter().any(|message| message.code.as_ref().is_some_and(|code| code.as_str() == "V1/555")));
+        assert!(
+            written
+                .messages
+                .iter()
+                .any(|message| message.code.as_ref().is_some_and(|code| code.as_str() == "V1/555"))
+        );
     }
 }
 
@@ -326,9 +369,17 @@ async fn batches_tell_each_part() {
         let gone = unique("GONE");
         let atomic = Batch::atomic([Write::Create(order(version, &gone)), bad().into()]);
         assert_eq!(host.refused(atomic).await, "rejected", "{version:?}");
-        let each = Batch::independent([Write::Create(order(version, &kept)), bad().into(), order(version, &unique("L")).into()]);
+        let each = Batch::independent([
+            Write::Create(order(version, &kept)),
+            bad().into(),
+            order(version, &unique("L")).into(),
+        ]);
         let written = host.done(each).await;
-        let done: Vec<bool> = written.parts.iter().map(|part| matches!(part, PartOutcome::Done(_))).collect();
+        let done: Vec<bool> = written
+            .parts
+            .iter()
+            .map(|part| matches!(part, PartOutcome::Done(_)))
+            .collect();
         assert_eq!(done, [true, false, true], "{version:?}");
         for (reference, count) in [(kept, 1), (gone, 0)] {
             let query = Query::of(words(version).0).filter(field("PurchaseOrderByCustomer").equals(reference.as_str()));
@@ -349,10 +400,16 @@ async fn a_function_import_and_a_draft_are_carried_out() {
     let list = Query::of("Requisitions").select(["ID", "Title"]).page_size(500);
     let before = all(&host.erp, &list).await.unwrap().len();
     let id = "8aabadc4-d501-41b3-8b1b-".to_owned() + unique("").get(1..).unwrap();
-    let draft = Create::new("Requisitions").set("ID", id.as_str()).set("Title", "From a client");
+    let draft = Create::new("Requisitions")
+        .set("ID", id.as_str())
+        .set("Title", "From a client");
     let draft = host.done(draft).await.record.unwrap();
     assert_eq!(draft.value("IsActiveEntity").unwrap().as_bool(), Some(false));
-    assert_eq!(all(&host.erp, &list).await.unwrap().len(), before, "a draft is not in the list");
+    assert_eq!(
+        all(&host.erp, &list).await.unwrap().len(),
+        before,
+        "a draft is not in the list"
+    );
     // A requisition needs an item, and says so when it is activated.
     assert_eq!(host.refused(ActionCall::on(&draft, "draftActivate")).await, "rejected");
 }
@@ -373,7 +430,10 @@ async fn rights_passwords_and_services_are_told_apart() {
         let error = wrong.read(&Query::of(order_set), None).await.unwrap_err();
         assert_eq!(error.code(), "oauth.invalid_grant.revoked");
         let missing = builder(&peer(), &["NO_SUCH_SRV"], ADMIN).build().unwrap();
-        assert_eq!(missing.catalog(&CatalogScope::all()).await.unwrap_err().code(), "service_missing");
+        assert_eq!(
+            missing.catalog(&CatalogScope::all()).await.unwrap_err().code(),
+            "service_missing"
+        );
     }
 }
 
@@ -429,7 +489,13 @@ async fn many_writers_share_one_session_of_the_application_router() {
     host.outbox.drain().await.unwrap();
     for intent in &intents {
         let intent = host.intent(intent).await;
-        assert_eq!(intent.state, IntentState::Sent, "{:?} {:?}", intent.reason, intent.rejection);
+        assert_eq!(
+            intent.state,
+            IntentState::Sent,
+            "{:?} {:?}",
+            intent.reason,
+            intent.rejection
+        );
     }
     let query = Query::of("A_SalesOrder")
         .select(["SalesOrder", "PurchaseOrderByCustomer"])

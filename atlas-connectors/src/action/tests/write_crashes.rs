@@ -128,7 +128,11 @@ async fn a_crash_at_any_named_point_gives_exactly_one_effect() {
     for point in CrashPoint::ALL {
         let passed = reached.contains(point);
         // A write leaves nothing behind that would have to be swept, unless it was taken up twice.
-        assert!(passed || *point == CrashPoint::Swept, "{} is never passed", point.as_str());
+        assert!(
+            passed || *point == CrashPoint::Swept,
+            "{} is never passed",
+            point.as_str()
+        );
     }
 }
 

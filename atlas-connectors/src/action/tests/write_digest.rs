@@ -113,7 +113,10 @@ fn paths(json: &Json, at: &str) -> Vec<String> {
         }
         Json::Object(fields) => {
             for (name, field) in fields {
-                all.extend(paths(field, &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"))));
+                all.extend(paths(
+                    field,
+                    &format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")),
+                ));
             }
         }
         _ => {}
@@ -299,7 +302,10 @@ fn a_review_shows_what_would_be_written_where() {
         ("with mode", "“quiet”"),
     ];
     shows(call, &posted);
-    shows(batch, &[("Batch", "4 writes, all together or not at all"), ("-- 2", "")]);
+    shows(
+        batch,
+        &[("Batch", "4 writes, all together or not at all"), ("-- 2", "")],
+    );
     shows(batch, &new_date);
 }
 
@@ -371,10 +377,7 @@ fn what_no_reviewer_could_judge_is_refused() {
             Batch::atomic([here(), change().into()]).into(),
             "the parts of a batch are in different companies",
         ),
-        (
-            Batch::atomic([Create::new("order").into()]).into(),
-            "it sets no field",
-        ),
+        (Batch::atomic([Create::new("order").into()]).into(), "it sets no field"),
     ];
     for (write, expected) in cases {
         let error = write.check().unwrap_err();

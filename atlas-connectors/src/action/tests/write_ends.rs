@@ -45,7 +45,10 @@ async fn refusals_are_told_apart_in_the_intent() {
     let denied = world();
     denied.erp.deny(ORDERS, "create");
     let ended = denied.ended(new_order("AT-1")).await;
-    assert_eq!((ended.state, code(&ended)), (IntentState::NotSent, Some("permission_denied")));
+    assert_eq!(
+        (ended.state, code(&ended)),
+        (IntentState::NotSent, Some("permission_denied"))
+    );
     let status = ended.rejection.as_ref().and_then(|rejection| rejection.status);
     assert_eq!((status, denied.erp.effects()), (Some(403), 0));
 
@@ -53,7 +56,10 @@ async fn refusals_are_told_apart_in_the_intent() {
     let key = asked.order();
     let call = ActionCall::on(&asked.read(&key), "STORY.ask").in_company("c1");
     let ended = asked.ended(call).await;
-    assert_eq!((ended.state, code(&ended)), (IntentState::NotSent, Some("needs_interaction")));
+    assert_eq!(
+        (ended.state, code(&ended)),
+        (IntentState::NotSent, Some("needs_interaction"))
+    );
 }
 
 #[tokio::test]
@@ -81,8 +87,13 @@ async fn what_a_rule_allows_leaves_without_a_person() {
     let rules = WriteRules::new().allow(WriteRule::new("orders").entity(ORDERS).verb("create").company("c1"));
     let outbox = world.builder().policy(rules).build();
     let gate = outbox.gate();
-    let outcome = gate.propose(world.proposal("1"), Write::from(new_order("AT-1"))).await.unwrap();
-    let Outcome::Ready(intent) = outcome else { panic!("{outcome:?}") };
+    let outcome = gate
+        .propose(world.proposal("1"), Write::from(new_order("AT-1")))
+        .await
+        .unwrap();
+    let Outcome::Ready(intent) = outcome else {
+        panic!("{outcome:?}")
+    };
     let sent = outbox.dispatch(world.tenant(), &intent).await.unwrap();
     assert_eq!((sent.state, world.erp.effects()), (IntentState::Sent, 1));
     // Without a company it may be any, which the rule does not allow.
@@ -100,10 +111,16 @@ async fn a_lock_is_waited_for() {
     let outbox = world.process();
     let intent = world.approved(&outbox, &world.postponed(&key), "job").await;
     let waiting = outbox.dispatch(world.tenant(), &intent).await.unwrap();
-    assert_eq!((waiting.state, waiting.reason.as_deref()), (IntentState::Ready, Some("locked")));
+    assert_eq!(
+        (waiting.state, waiting.reason.as_deref()),
+        (IntentState::Ready, Some("locked"))
+    );
     world.erp.unlock(ORDERS, key.clone());
     world.settle().await;
-    assert_eq!((world.day(&key), world.erp.effects()), (Some(Value::Date(days()[1])), 1));
+    assert_eq!(
+        (world.day(&key), world.erp.effects()),
+        (Some(Value::Date(days()[1])), 1)
+    );
 }
 
 #[tokio::test]
@@ -116,13 +133,21 @@ async fn a_record_that_is_gone_or_changed_is_not_written() {
         let at = RecordRef::new(ORDERS, key.clone());
         world.erp.change(&at, [("due", Value::Date(days()[2]))]).unwrap();
         let ended = outbox.dispatch(world.tenant(), &intent).await.unwrap();
-        assert_eq!((ended.state, code(&ended)), (IntentState::NotSent, Some("conflict")), "{states:?}");
+        assert_eq!(
+            (ended.state, code(&ended)),
+            (IntentState::NotSent, Some("conflict")),
+            "{states:?}"
+        );
         assert_eq!(world.day(&key), Some(Value::Date(days()[2])));
 
         let intent = world.approved(&outbox, &world.postponed(&key), "job-2").await;
         world.erp.remove(&at).unwrap();
         let ended = outbox.dispatch(world.tenant(), &intent).await.unwrap();
-        assert_eq!((ended.state, code(&ended)), (IntentState::NotSent, Some("not_found")), "{states:?}");
+        assert_eq!(
+            (ended.state, code(&ended)),
+            (IntentState::NotSent, Some("not_found")),
+            "{states:?}"
+        );
         assert_eq!(world.erp.effects(), 0);
     }
 }
@@ -209,10 +234,15 @@ async fn a_batch_whose_answer_was_lost_is_looked_up_part_by_part() {
 #[tokio::test]
 async fn an_intent_in_a_log_shows_no_record() {
     let world = Records::new(RecordStates::Etags);
-    let ended = world.ended(new_order("AT-CONFIDENTIAL").set("note", "a hidden remark")).await;
+    let ended = world
+        .ended(new_order("AT-CONFIDENTIAL").set("note", "a hidden remark"))
+        .await;
     assert!(ended.outcome.is_some());
     let shown = format!("{ended:?}");
-    assert!(!shown.contains("CONFIDENTIAL") && !shown.contains("hidden remark"), "{shown}");
+    assert!(
+        !shown.contains("CONFIDENTIAL") && !shown.contains("hidden remark"),
+        "{shown}"
+    );
 }
 
 #[cfg(feature = "sqlite")]
@@ -252,10 +282,16 @@ mod sealed {
         let world = world(folder.path());
         let refused = new_order("AT-CONFIDENTIAL").set("note", "secret discount of 12.75");
         let ended = world.ended(refused).await;
-        assert_eq!((ended.state, ended.reason.as_deref()), (IntentState::NotSent, Some("rejected")));
+        assert_eq!(
+            (ended.state, ended.reason.as_deref()),
+            (IntentState::NotSent, Some("rejected"))
+        );
         let rejection = ended.rejection.unwrap();
         assert_eq!((&*rejection.code, rejection.status), ("rejected", Some(422)));
-        assert_eq!((&*rejection.fields[0].field, &*rejection.fields[0].code), ("note", "forbidden_word"));
+        assert_eq!(
+            (&*rejection.fields[0].field, &*rejection.fields[0].code),
+            ("note", "forbidden_word")
+        );
         let said = rejection.messages[0].text.reveal();
         assert!(said.contains("cannot be secret discount of 12.75"), "{said}");
         let words = [
@@ -275,7 +311,9 @@ mod sealed {
     async fn what_was_written_is_kept_sealed() {
         let folder = tempfile::tempdir().unwrap();
         let world = world(folder.path());
-        let ended = world.ended(new_order("AT-CONFIDENTIAL").set("note", "a hidden remark")).await;
+        let ended = world
+            .ended(new_order("AT-CONFIDENTIAL").set("note", "a hidden remark"))
+            .await;
         assert_eq!(ended.state, IntentState::Sent);
         let written = ended.outcome_of::<Write>().unwrap();
         let record = written.record.unwrap();

@@ -53,11 +53,7 @@ pub(crate) fn catalog() -> Catalog {
     let mut catalog = Catalog::new("memory", crate::Timestamp::UNIX_EPOCH);
     for name in ["customer", "vendor", "item", "secret"] {
         let mut entity = Entity::new(name, ["no"]);
-        entity.fields = vec![
-            text("no", 20),
-            text("name", 50),
-            decimal("balance", Some(2)),
-        ];
+        entity.fields = vec![text("no", 20), text("name", 50), decimal("balance", Some(2))];
         catalog.entities.push(entity);
     }
     for (order, line, partner, party) in [
@@ -163,7 +159,10 @@ pub(crate) fn erp(states: RecordStates) -> MemoryErp {
         ("40", "Relecloud/Nord"),
         ("50", "Trey Research"),
     ] {
-        put(Create::new("customer").set("no", number).set("name", name).set("balance", 10));
+        put(Create::new("customer")
+            .set("no", number)
+            .set("name", name)
+            .set("balance", 10));
     }
     put(Create::new("vendor").set("no", "V1").set("name", "Fabrikam"));
     put(Create::new("vendor").set("no", "V2").set("name", "First Up"));

@@ -8,9 +8,9 @@ use super::{ErpStory, ErpWorld, LostAnswer, Violation, erp};
 use crate::action::{Approved, HandleState, Prepared, Reconciled, approved_for_suite};
 use crate::connection::{ConnectionRef, Identity};
 use crate::erp::{
-    Catalog, CatalogScope, ChangePoint, Columns, Company, DocumentMap, ErpCapabilities, ErpConnector, FieldName, Filter,
-    ProbeOutcome, Probes, Query, QueryPlan, Record, RecordChanges, RecordKey, RecordRef, Shape,
-    TestReport, Value, Write, Written,
+    Catalog, CatalogScope, ChangePoint, Columns, Company, DocumentMap, ErpCapabilities, ErpConnector, FieldName,
+    Filter, ProbeOutcome, Probes, Query, QueryPlan, Record, RecordChanges, RecordKey, RecordRef, Shape, TestReport,
+    Value, Write, Written,
 };
 use crate::error::{Effect, Error, ErrorKind, Result, Retry};
 use crate::mail::SyncCursor;
@@ -219,7 +219,9 @@ impl ErpConnector for Broken {
     async fn get(&self, at: &RecordRef, shape: &Shape) -> Result<Record> {
         let found = self.inner.get(at, shape).await;
         match found {
-            Err(error) if *error.kind() == (ErrorKind::NotFound { object: "record" }) && self.is(Fault::GoneIsEmpty) => {
+            Err(error)
+                if *error.kind() == (ErrorKind::NotFound { object: "record" }) && self.is(Fault::GoneIsEmpty) =>
+            {
                 let columns = Columns::new(shape.select.iter().cloned());
                 Ok(Record::new(at.entity.clone(), at.key.clone(), columns, Vec::new()))
             }
@@ -361,9 +363,13 @@ async fn an_erp_passes_with_fewer_abilities() {
             ..ErpCapabilities::default()
         };
     };
-    run(story_erp(RecordStates::Neither).with_capabilities(few)).await.unwrap();
+    run(story_erp(RecordStates::Neither).with_capabilities(few))
+        .await
+        .unwrap();
     let deletions = |can: &mut ErpCapabilities| can.deletions = true;
-    run(story_erp(RecordStates::Etags).with_capabilities(deletions)).await.unwrap();
+    run(story_erp(RecordStates::Etags).with_capabilities(deletions))
+        .await
+        .unwrap();
 }
 
 /// A peer of which only the story is known.

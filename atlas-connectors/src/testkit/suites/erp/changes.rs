@@ -92,10 +92,7 @@ impl Suite<'_> {
         case.check(none.is_empty(), "what is there is not missing")?;
         if case.ok(self.world.delete(&self.at(&self.story.listing, &key)).await, "delete")? {
             let told: BTreeSet<RecordKey> = missing(all).await?.into_iter().collect();
-            case.check(
-                told == BTreeSet::from([key]),
-                "exactly the deleted record is missing",
-            )?;
+            case.check(told == BTreeSet::from([key]), "exactly the deleted record is missing")?;
         }
         Ok(())
     }

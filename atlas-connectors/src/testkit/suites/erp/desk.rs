@@ -154,6 +154,11 @@ pub(super) fn outcome(case: Case, intent: &Intent) -> Result<Written, Violation>
 /// A reference that no order has yet, short enough for every provider.
 pub(super) fn reference() -> String {
     let id = CorrelationId::random();
-    let word: String = id.as_str().chars().filter(char::is_ascii_alphanumeric).take(8).collect();
+    let word: String = id
+        .as_str()
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(8)
+        .collect();
     format!("AT{}", word.to_uppercase())
 }

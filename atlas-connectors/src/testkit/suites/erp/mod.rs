@@ -31,11 +31,7 @@ const MAX_PAGES: usize = 10_000;
 ///
 /// # Errors
 /// The first sentence that is broken.
-pub async fn erp(
-    connector: Arc<dyn ErpConnector>,
-    identity: &Identity,
-    world: &dyn ErpWorld,
-) -> Result<(), Violation> {
+pub async fn erp(connector: Arc<dyn ErpConnector>, identity: &Identity, world: &dyn ErpWorld) -> Result<(), Violation> {
     let suite = Suite {
         can: connector.capabilities(),
         erp: connector,
@@ -130,7 +126,10 @@ impl Suite<'_> {
         match (before, now) {
             (Some(before), Some(now)) if now.saturating_sub(before) != expected => Err(Violation::new(
                 case.0,
-                format_args!("{} writes were accepted, expected {expected}", now.saturating_sub(before)),
+                format_args!(
+                    "{} writes were accepted, expected {expected}",
+                    now.saturating_sub(before)
+                ),
             )),
             _ => Ok(()),
         }

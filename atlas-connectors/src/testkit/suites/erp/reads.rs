@@ -51,7 +51,8 @@ impl Suite<'_> {
             .entity(ExpectedEntity::new(known.clone()).field(NOWHERE, FieldKind::Text))
             .entity(ExpectedEntity::new(NOWHERE));
         let faults = catalog.check(&wrong).faults;
-        let field = |fault: &FidelityFault| matches!(fault, FidelityFault::FieldMissing { entity, .. } if entity == known);
+        let field =
+            |fault: &FidelityFault| matches!(fault, FidelityFault::FieldMissing { entity, .. } if entity == known);
         let entity = |fault: &FidelityFault| matches!(fault, FidelityFault::EntityMissing { .. });
         case.check(
             faults.iter().any(field),
@@ -109,10 +110,7 @@ impl Suite<'_> {
         if let Some((entity, verb)) = forbidden {
             let told = of(&entity, verb);
             case.check(
-                matches!(
-                    told,
-                    Some(ProbeOutcome::Denied { .. } | ProbeOutcome::NotProbed { .. })
-                ),
+                matches!(told, Some(ProbeOutcome::Denied { .. } | ProbeOutcome::NotProbed { .. })),
                 "what the account may not do is told as denied, or as not tried",
             )?;
         }
@@ -139,17 +137,11 @@ impl Suite<'_> {
             return Ok(());
         }
         let wanted = self.documents().open();
-        let open: Vec<SalesOrder> = case.ok(
-            self.erp.find_documents(&wanted).await,
-            "find_documents::<SalesOrder>",
-        )?;
+        let open: Vec<SalesOrder> = case.ok(self.erp.find_documents(&wanted).await, "find_documents::<SalesOrder>")?;
         let numbered = |number: &str| open.iter().find(|order| order.number.as_deref() == Some(number));
         for told in &self.story.open_orders {
             let order = numbered(&told.number).ok_or_else(|| Violation::new(case.0, "every open order is found"))?;
-            case.check(
-                order.lines.len() == told.lines,
-                "an order comes with all of its lines",
-            )?;
+            case.check(order.lines.len() == told.lines, "an order comes with all of its lines")?;
             let whole = order.lines.iter().all(|line| line.quantity.is_some());
             case.check(whole, "every line has its quantity")?;
             case.check(
@@ -182,8 +174,16 @@ impl Suite<'_> {
             self.listing().order_by(NOWHERE),
         ];
         for query in &unknown {
-            case.refused(self.erp.explain(query).await, "schema_mismatch", "explain, unknown field")?;
-            case.refused(self.erp.read(query, None).await, "schema_mismatch", "read, unknown field")?;
+            case.refused(
+                self.erp.explain(query).await,
+                "schema_mismatch",
+                "explain, unknown field",
+            )?;
+            case.refused(
+                self.erp.read(query, None).await,
+                "schema_mismatch",
+                "read, unknown field",
+            )?;
         }
         let wrong = field(self.story.typed.clone()).equals("neither number nor day");
         let wrong = self.listing().filter(wrong);
@@ -274,14 +274,8 @@ impl Suite<'_> {
             token = Some(stored(case, &next)?);
         }
         let found: BTreeSet<RecordKey> = seen.iter().cloned().collect();
-        case.check(
-            found.len() == seen.len(),
-            "no record comes twice while others insert",
-        )?;
-        case.check(
-            before.is_subset(&found),
-            "no record is skipped while others insert",
-        )?;
+        case.check(found.len() == seen.len(), "no record comes twice while others insert")?;
+        case.check(before.is_subset(&found), "no record is skipped while others insert")?;
         let surplus = found.difference(&before).all(|key| Some(key) == inserted.as_ref());
         case.check(surplus, "nothing comes that is not there")?;
         let limited = self.walk(case, &self.listing().page_size(2).limit(3)).await?;
@@ -370,18 +364,32 @@ fn verb_of(word: &str) -> Option<Verb> {
 fn negative(condition: &Filter) -> bool {
     matches!(
         condition,
-        Filter::Not(_) | Filter::Compare { op: crate::erp::Comparison::NotEqual, .. }
+        Filter::Not(_)
+            | Filter::Compare {
+                op: crate::erp::Comparison::NotEqual,
+                ..
+            }
     )
 }
 
 /// Whether a record meets a condition if text is compared without case.
 fn loosely(condition: &Filter, record: &Record) -> bool {
-    let held = |name: &str| record.value_at(name).and_then(Value::as_str).unwrap_or_default().to_lowercase();
+    let held = |name: &str| {
+        record
+            .value_at(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_lowercase()
+    };
     let same = |name: &str, value: &Value| value.as_str().is_some_and(|text| text.to_lowercase() == held(name));
     match condition {
         Filter::And(parts) => parts.iter().all(|part| loosely(part, record)),
         Filter::Or(parts) => parts.iter().any(|part| loosely(part, record)),
-        Filter::Compare { field, op: crate::erp::Comparison::Equal, value } => same(field.as_str(), value),
+        Filter::Compare {
+            field,
+            op: crate::erp::Comparison::Equal,
+            value,
+        } => same(field.as_str(), value),
         Filter::In { field, values } => values.iter().any(|value| same(field.as_str(), value)),
         Filter::Contains { field, text } => held(field.as_str()).contains(&text.to_lowercase()),
         Filter::StartsWith { field, text } => held(field.as_str()).starts_with(&text.to_lowercase()),

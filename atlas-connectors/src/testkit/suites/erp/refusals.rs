@@ -25,7 +25,10 @@ impl Suite<'_> {
             let outcome = desk.outbox.gate().propose(self.proposal(key), write).await;
             let outcome = case.ok(outcome, "propose")?;
             let Outcome::Denied { intent, rule } = outcome else {
-                return Err(Violation::new(case.0, "what a rule forbids is denied when it is proposed"));
+                return Err(Violation::new(
+                    case.0,
+                    "what a rule forbids is denied when it is proposed",
+                ));
             };
             case.check(rule == expected, "the rule that forbids is named")?;
             let tenant = &self.erp.connection().tenant;
@@ -96,18 +99,12 @@ impl Suite<'_> {
             Err(error) => Some(error),
         };
         let error = refused.ok_or_else(|| Violation::new(case.0, "the story's refused write is refused"))?;
-        case.check(
-            error.effect() == Effect::None,
-            "a refusal before acting has no effect",
-        )?;
+        case.check(error.effect() == Effect::None, "a refusal before acting has no effect")?;
         Ok(error)
     }
 
     fn check_rejected(&self, case: Case, ended: &Intent, expected: &str) -> Result<(), Violation> {
-        case.check(
-            ended.state == IntentState::NotSent,
-            "a refused write ends as not sent",
-        )?;
+        case.check(ended.state == IntentState::NotSent, "a refused write ends as not sent")?;
         let code = ended.rejection.as_ref().map(|rejection| &*rejection.code);
         if code == Some(expected) {
             return Ok(());

@@ -39,7 +39,10 @@ impl Suite<'_> {
         )?;
         if let Write::Create(create) = &write {
             let asked: usize = create.lines.iter().map(|lines| lines.rows.len()).sum();
-            case.check(order.lines.len() == asked, "the order has the lines that were asked for")?;
+            case.check(
+                order.lines.len() == asked,
+                "the order has the lines that were asked for",
+            )?;
         }
         // The host repeats itself after a crash: the same intent, and no second order.
         let again = desk.outbox.gate().propose(self.proposal("job"), write).await;
@@ -96,9 +99,7 @@ impl Suite<'_> {
         self.set_day(case, &key, first).await?;
         let before = self.effects(case).await?;
         let record = self.order(case, &key, &[&self.story.date]).await?;
-        let written = self
-            .done(case, self.update(&record, &self.story.date, second))
-            .await?;
+        let written = self.done(case, self.update(&record, &self.story.date, second)).await?;
         self.check_effects(case, before, 1).await?;
         let held = written
             .record
@@ -109,10 +110,7 @@ impl Suite<'_> {
             "the record is read back with the new value",
         )?;
         let adjusted = written.adjusted.iter().any(|one| one.field == self.story.date);
-        case.check(
-            !adjusted,
-            "what is stored as it was asked for is not told as adjusted",
-        )?;
+        case.check(!adjusted, "what is stored as it was asked for is not told as adjusted")?;
         self.check_day(case, &key, second, "the new value is stored").await?;
 
         let Some((field, asked, stored)) = &self.story.adjusted else {
@@ -138,10 +136,7 @@ impl Suite<'_> {
         let write = Write::from(self.update(&record, &self.story.date, second));
         let intent = self.approved(case, &desk, &write, "job").await?;
         let at = self.at(record.entity(), &key);
-        if !case.ok(
-            self.world.change(&at, &self.story.date, &third.into()).await,
-            "change",
-        )? {
+        if !case.ok(self.world.change(&at, &self.story.date, &third.into()).await, "change")? {
             return Ok(());
         }
         let before = self.effects(case).await?;
