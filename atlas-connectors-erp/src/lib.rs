@@ -11,9 +11,13 @@
 
 #[cfg(feature = "business-central")]
 pub mod business_central;
+#[cfg(feature = "testkit")]
+pub mod mock;
 #[cfg(feature = "odata")]
 pub mod odata;
 #[cfg(feature = "odoo")]
 pub mod odoo;
+#[cfg(feature = "odata")]
+pub mod rows;
 #[cfg(feature = "sap")]
 pub mod sap;

@@ -22,7 +22,7 @@ use crate::wire::send::Body;
 use crate::wire::settings::{self, SendAs, SendAsList, Vacation};
 use crate::wire::threads::{self, ThreadList, ThreadResource};
 use crate::wire::watch::{self, Watch, Watching};
-use crate::wire::{Api, Method, attachments, json};
+use crate::wire::{Api, Method, RawMessage, attachments, json};
 use crate::{attachment, batch, full, scopes};
 
 /// Gmail for one connection: every operation with typed answers. Cheap to clone; clones share everything.
@@ -125,9 +125,10 @@ impl Gmail {
     /// # Errors
     /// [`ErrorKind::NotFound`] for an unknown message, and as for [every operation](Gmail).
     pub async fn message(&self, id: &MessageId) -> Result<Message> {
-        let resource = self.message_resource(id, Format::Raw, &[]).await?;
-        let raw = resource.raw_bytes()?;
-        Ok(Message::parse_with(resource.meta()?, &raw, &self.parse))
+        let answer = self.raw_answer(id).await?;
+        let message: RawMessage<'_> = json(Method::MessagesGet, &answer)?;
+        let raw = message.bytes()?;
+        Ok(Message::parse_with(message.into_meta()?, &raw, &self.parse))
     }
 
     /// The bytes of a message as they are.
@@ -135,8 +136,9 @@ impl Gmail {
     /// # Errors
     /// [`ErrorKind::NotFound`] for an unknown message, and as for [every operation](Gmail).
     pub async fn raw_message(&self, id: &MessageId) -> Result<Bytes> {
-        let resource = self.message_resource(id, Format::Raw, &[]).await?;
-        Ok(resource.raw_bytes()?.into())
+        let answer = self.raw_answer(id).await?;
+        let message: RawMessage<'_> = json(Method::MessagesGet, &answer)?;
+        Ok(message.bytes()?.into())
     }
 
     /// One message, parsed from Gmail's tree: attachments are listed with their sizes, and none is loaded. Costs the same
@@ -399,6 +401,10 @@ impl Gmail {
             }
         }
         last.map_or(Ok(None), Err)
+    }
+
+    async fn raw_answer(&self, id: &MessageId) -> Result<Response> {
+        self.client.send(messages::get(&self.api, id, Format::Raw, &[])?).await
     }
 
     /// Sends a call and reads its JSON answer.

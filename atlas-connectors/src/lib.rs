@@ -1,9 +1,10 @@
-//! Connector SDK core: mailboxes and (later) ERPs behind small traits, with everything that makes an integration survive real life.
+//! Connector SDK core: mailboxes and ERPs behind small traits, with everything that makes an integration survive real life.
 //!
-//! A *host* application embeds this crate and a provider crate such as `atlas-connectors-gmail`. What it gets:
+//! A *host* application embeds this crate and a provider crate such as `atlas-connectors-gmail` or `atlas-connectors-erp`. What it gets:
 //!
-//! - **An unapproved send does not compile.** A provider's send takes an [`action::Approved`], which only the approval gate makes.
-//! - **One crash never becomes two mails.** The [`action::Outbox`] stores an intent before it acts, looks up what is unclear, and says
+//! - **An unapproved send or write does not compile.** A provider's effect takes an [`action::Approved`], which only the approval gate
+//!   makes.
+//! - **One crash never becomes two mails, or two orders.** The [`action::Outbox`] stores an intent before it acts, looks up what is unclear, and says
 //!   *uncertain* where nobody can know.
 //! - **A dead grant says why and what to do.** Every [`Error`] has a stable code and [advice](error::Advice) for operator and developer.
 //! - **A secret never reaches a log.** Secrets are `secrecy` types, sealed at rest; errors and spans are built from named fields.
@@ -16,6 +17,7 @@
 //! | [`credential`] | sealing, stores, tokens refreshed once | [`credential::Vault`], [`credential::RefreshingToken`] |
 //! | [`http`] | one pipeline for every call | [`http::Client`] |
 //! | [`mail`] | messages in and out | [`mail::Mailbox`] |
+//! | [`erp`] | catalog, queries, exact records, documents and writes | [`erp::ErpConnector`] |
 //! | [`sync`] | an inbox that is provably complete | [`sync::SyncEngine`] |
 //! | [`action`] | policy, gate, outbox, audit | [`action::Outbox`] |
 //! | [`store`] | memory, SQLite | [`store::MemoryStore`] |
@@ -63,7 +65,8 @@
 //! certificate; a company's own authority is *added* for one connection.
 //!
 //! # Testing without a provider
-//! Switch on `testkit` here and in the provider crate: `mock::Google` answers on loopback, scripted and counting.
+//! Switch on `testkit` here and in the provider crate: `mock::Google`, `mock::Odoo`, `mock::Sap`, `mock::BusinessCentral` and
+//! `mock::Entra` answer on loopback, scripted and counting.
 #![forbid(unsafe_code)]
 
 pub mod action;

@@ -1,4 +1,4 @@
-//! A mailbox that is connected and asked for nothing.
+//! A mailbox without a network: it gives what a sync reads from memory, and does nothing else.
 
 use async_trait::async_trait;
 use atlas_connectors::action::{Approved, Prepared, Reconciled, Sent};
@@ -11,9 +11,27 @@ use atlas_connectors::mail::{
 use atlas_connectors::{ConnectionRef, Error, MessageId, Page, PageToken, Result, ThreadId};
 use bytes::Bytes;
 
-/// Stands behind the gate, which wants to know that somebody could send.
+/// Where a [`Local`] mailbox reads from.
+pub(crate) trait Source: std::fmt::Debug + Send + Sync + 'static {
+    /// A page of changes.
+    fn changes(&self, from: &SyncPoint, page: Option<&PageToken>) -> Result<ChangePage>;
+    /// A message, decoded and parsed.
+    fn message(&self, id: &MessageId) -> Result<Message>;
+}
+
+/// Nothing to read.
+impl Source for () {
+    fn changes(&self, _from: &SyncPoint, _page: Option<&PageToken>) -> Result<ChangePage> {
+        unsupported()
+    }
+    fn message(&self, _id: &MessageId) -> Result<Message> {
+        unsupported()
+    }
+}
+
+/// The mailbox of this connection. The gate is told that it could send.
 #[derive(Debug)]
-pub(crate) struct Nowhere(pub(crate) ConnectionRef);
+pub(crate) struct Local<S>(pub(crate) ConnectionRef, pub(crate) S);
 
 fn unsupported<T>() -> Result<T> {
     Err(Error::new(
@@ -23,7 +41,7 @@ fn unsupported<T>() -> Result<T> {
 }
 
 #[async_trait]
-impl Mailbox for Nowhere {
+impl<S: Source> Mailbox for Local<S> {
     fn connection(&self) -> &ConnectionRef {
         &self.0
     }
@@ -35,11 +53,11 @@ impl Mailbox for Nowhere {
     async fn profile(&self) -> Result<MailboxProfile> {
         unsupported()
     }
-    async fn changes(&self, _from: &SyncPoint, _page: Option<&PageToken>) -> Result<ChangePage> {
-        unsupported()
+    async fn changes(&self, from: &SyncPoint, page: Option<&PageToken>) -> Result<ChangePage> {
+        self.1.changes(from, page)
     }
-    async fn message(&self, _id: &MessageId) -> Result<Message> {
-        unsupported()
+    async fn message(&self, id: &MessageId) -> Result<Message> {
+        self.1.message(id)
     }
     async fn thread(&self, _id: &ThreadId) -> Result<Thread> {
         unsupported()

@@ -10,7 +10,7 @@ use atlas_connectors::store::{MemoryStore, SqliteStore};
 use atlas_connectors::{ConnectionRef, SystemClock};
 use rusqlite::params;
 
-use crate::mailbox::Nowhere;
+use crate::mailbox::Local;
 use crate::table::Figure;
 use crate::world::{self, Failure};
 
@@ -44,7 +44,7 @@ async fn commits(store: Arc<dyn OutboxStore>, intents: u32) -> Result<f64, Failu
         address: Some("ops@acme.example".to_owned()),
         tenant: None,
     };
-    connected.put_mailbox(Arc::new(Nowhere(connection.clone())), identity);
+    connected.put_mailbox(Arc::new(Local(connection.clone(), ())), identity);
     let outbox = Outbox::builder(Arc::clone(&store), world::sealer()?, Arc::new(connected)).build();
     let gate = outbox.gate();
     let mut total: u64 = 0;

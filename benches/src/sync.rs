@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use atlas_connectors::http::HttpTransport;
 use atlas_connectors_gmail::mock::Google;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use google_gmail1::Gmail;
@@ -11,6 +12,7 @@ use google_gmail1::hyper_util::client::legacy::connect::HttpConnector;
 use google_gmail1::hyper_util::rt::TokioExecutor;
 
 use crate::table::Figure;
+use crate::watched::Watched;
 use crate::world::{self, Failure, IN_FLIGHT};
 
 const LATENCY: Duration = Duration::from_millis(20);
@@ -19,15 +21,26 @@ const LATENCY: Duration = Duration::from_millis(20);
 pub(crate) async fn measure(quick: bool) -> Result<Vec<Figure>, Failure> {
     let messages = if quick { 300 } else { 10_000 };
     let (google, token) = world::google(messages).await;
-    google.faults().latency(LATENCY);
+    let alone = set_latency(&google, &token).await?;
 
-    let (ours, bound) = against_bound(&google, sync(&google, &token, messages)).await?;
-    let (plain, _) = against_bound(&google, plain(&google, &token, messages)).await?;
+    let watched = Arc::new(Watched::new(world::network()?));
+    let transport = Arc::clone(&watched) as Arc<dyn HttpTransport>;
+    let (ours, bound) = against_bound(&google, alone, sync(&google, transport, &token, messages)).await?;
+    let (in_flight, answer) = watched.averages();
+    let (plain, _) = against_bound(&google, alone, plain(&google, &token, messages)).await?;
     let name = |what: &str| format!("full sync of {messages} messages, {what}");
     Ok(vec![
         Figure::new(name("time of the bound"), seconds(ours), ">= 0.90").against(
             format!("latency x requests / in flight = {}", seconds(bound)),
             format!("{:.2}", bound.as_secs_f64() / ours.as_secs_f64()),
+        ),
+        Figure::new(name("requests under way on average"), format!("{in_flight:.2}"), "").against(
+            format!(
+                "{IN_FLIGHT}; an answer took {:.1} ms, alone {:.1} ms",
+                millis(answer),
+                millis(alone)
+            ),
+            format!("{:.2}", in_flight / f64::from(IN_FLIGHT)),
         ),
         Figure::new(name("speed"), seconds(ours), ">= 1").against(
             format!("google-gmail1, fetch and decode only: {}", seconds(plain)),
@@ -36,9 +49,10 @@ pub(crate) async fn measure(quick: bool) -> Result<Vec<Figure>, Failure> {
     ])
 }
 
-/// How long the work took, and how long its requests take at the least.
+/// How long the work took, and how long its requests take at the least. `latency`: what an answer takes, [`LATENCY`] at the most.
 async fn against_bound(
     google: &Google,
+    latency: Duration,
     work: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(Duration, Duration), Failure> {
     let before = google.counters().requests_total();
@@ -46,13 +60,36 @@ async fn against_bound(
     work.await?;
     let took = world::since(start);
     let requests = google.counters().requests_total() - before;
-    let bound = LATENCY.mul_f64(requests as f64 / f64::from(IN_FLIGHT));
+    let bound = latency.min(LATENCY).mul_f64(requests as f64 / f64::from(IN_FLIGHT));
     Ok((took, bound))
 }
 
-async fn sync(google: &Google, token: &str, messages: u64) -> Result<(), Failure> {
+/// Has an answer that is the only one take [`LATENCY`], timers and sockets included: without this it takes some 2 ms longer, which no
+/// client can win back. Gives how long it takes then.
+async fn set_latency(google: &Google, token: &str) -> Result<Duration, Failure> {
+    google.faults().latency(LATENCY);
+    let beside = alone(google, token).await?.saturating_sub(LATENCY);
+    google.faults().clear();
+    google.faults().latency(LATENCY.saturating_sub(beside));
+    alone(google, token).await
+}
+
+/// How long an answer takes when it is the only one.
+async fn alone(google: &Google, token: &str) -> Result<Duration, Failure> {
+    const ANSWERS: u32 = 50;
+    let network = world::network()?;
+    let address = google.url().join("gmail/v1/users/me/profile")?;
+    let start = world::now();
+    for _ in 0..ANSWERS {
+        let request = http::Request::get(address.as_str()).header("authorization", format!("Bearer {token}"));
+        network.send(request.body(bytes::Bytes::new())?).await?;
+    }
+    Ok(world::since(start) / ANSWERS)
+}
+
+async fn sync(google: &Google, transport: Arc<dyn HttpTransport>, token: &str, messages: u64) -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
-    let engine = world::engine(world::network()?, google.uri(), token, &folder.path().join("mail.db"))?;
+    let engine = world::engine(transport, google.uri(), token, &folder.path().join("mail.db"))?;
     let report = engine.sync_now().await?;
     expect(report.counts.stored, messages)
 }
@@ -97,6 +134,10 @@ fn expect(got: u64, wanted: u64) -> Result<(), Failure> {
         return Ok(());
     }
     Err(format!("{got} messages of {wanted} arrived").into())
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 fn seconds(time: Duration) -> String {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use atlas_connectors::credential::{AccessToken, KeyRing, Sealer, TokenSource};
 use atlas_connectors::http::{EgressRules, HttpTransport, Quota, ReqwestTransport};
+use atlas_connectors::mail::Mailbox;
 use atlas_connectors::oauth::ScopeSet;
 use atlas_connectors::store::SqliteStore;
 use atlas_connectors::sync::SyncEngine;
@@ -36,6 +37,11 @@ impl TokenSource for Fixed {
     }
 
     async fn reject(&self, _rejected: &AccessToken) {}
+}
+
+/// Gives this token always.
+pub(crate) fn fixed(token: AccessToken) -> Arc<dyn TokenSource> {
+    Arc::new(Fixed(connection(), token))
 }
 
 /// A connection of its own.
@@ -74,10 +80,13 @@ pub(crate) fn engine(
         .with_endpoints(Endpoints::at(&base.parse()?)?)
         .with_quota(Quota::uncounted().with_concurrency(IN_FLIGHT))
         .mailbox()?;
+    engine_of(Arc::new(mailbox), file)
+}
+
+/// The same for a mailbox of whatever kind.
+pub(crate) fn engine_of(mailbox: Arc<dyn Mailbox>, file: &Path) -> Result<SyncEngine, Failure> {
     let store = Arc::new(SqliteStore::open(file)?);
-    Ok(SyncEngine::builder(Arc::new(mailbox), store)
-        .with_inbox(sealer()?)
-        .build()?)
+    Ok(SyncEngine::builder(mailbox, store).with_inbox(sealer()?).build()?)
 }
 
 /// A mock Google whose mailbox holds so many messages, and a token to read them.

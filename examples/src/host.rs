@@ -8,9 +8,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use atlas_connectors::action::{Circle, Connectors, Effectors, Outbox, OutboxSettings, Standing};
+use atlas_connectors::action::{
+    ApprovalPolicy, Autonomy, Circle, Connectors, Effectors, Outbox, OutboxSettings, Standing,
+};
 use atlas_connectors::connection::{ConnectionEvent, ConnectionSummary, Connections, Proof, ProofKind, Status};
 use atlas_connectors::credential::{RefreshingToken, Sealer, Vault};
+use atlas_connectors::erp::ErpConnector;
 use atlas_connectors::http::HttpTransport;
 use atlas_connectors::oauth::{OAuthApp, OAuthClient, SignIn};
 use atlas_connectors::store::SqliteStore;
@@ -19,6 +22,8 @@ use atlas_connectors::sync::{
 };
 use atlas_connectors::{ConnectionId, ConnectionRef, Epoch, Error, ErrorKind, Identity, Result, SystemClock, TenantId};
 use atlas_connectors_gmail::{Baseline, Endpoints, GmailBuilder, GmailMailbox, GoogleOAuth};
+
+use crate::erp::Erps;
 
 /// What the application decides: where things are kept, what seals them, which Google, as which client.
 #[derive(Debug)]
@@ -62,6 +67,7 @@ struct Parts {
     baseline: Baseline,
     app: OAuthApp,
     connections: Connections,
+    erps: Erps,
     sync: SyncSettings,
     /// One mailbox for each connection and epoch, so that quota, cool-downs and token cache are shared.
     open: Mutex<HashMap<(ConnectionId, Epoch), Account>>,
@@ -81,17 +87,26 @@ pub struct Account {
 }
 
 impl Host {
-    /// Puts the pieces together.
+    /// Puts the pieces together. Whatever leaves, a person has approved it.
     ///
     /// # Errors
     /// An address of the provider that would send secrets in the clear.
     pub fn new(settings: Settings) -> Result<Self> {
+        Self::with_policy(settings, Arc::new(Autonomy::AskForEverything))
+    }
+
+    /// Puts the pieces together under rules of the host's own.
+    ///
+    /// # Errors
+    /// As [`Host::new`].
+    pub fn with_policy(settings: Settings, policy: Arc<dyn ApprovalPolicy>) -> Result<Self> {
         let store = Arc::new(settings.store);
         let vault = Vault::new(Arc::clone(&store) as _, settings.sealer.clone());
         let connections = Connections::new(Arc::clone(&store) as _, vault, Arc::new(SystemClock));
         let dialect = Arc::new(GoogleOAuth::new(&settings.endpoints));
         let app = OAuthApp::new(dialect, settings.client, Arc::clone(&settings.transport))?;
         let sign_in = SignIn::new(app.clone(), connections.clone(), Arc::clone(&store) as _);
+        let erps = Erps::new(connections.clone(), Arc::clone(&store), Arc::clone(&settings.transport));
         let parts = Arc::new(Parts {
             tenant: settings.tenant,
             store: Arc::clone(&store),
@@ -101,11 +116,13 @@ impl Host {
             baseline: settings.baseline,
             app,
             connections,
+            erps,
             sync: settings.sync,
             open: Mutex::new(HashMap::new()),
         });
         let connectors = Arc::new(LiveConnections(Arc::clone(&parts)));
         let outbox = Outbox::builder(store, settings.sealer, connectors)
+            .shared_policy(policy)
             .circle(settings.circle)
             .settings(|limits| *limits = settings.outbox)
             .build();
@@ -155,6 +172,21 @@ impl Host {
         self.parts.account(&summary).await
     }
 
+    /// The connections to ERPs: connecting, opening.
+    pub fn erps(&self) -> &Erps {
+        &self.parts.erps
+    }
+
+    /// The ERP of a connection as it is now.
+    ///
+    /// # Errors
+    /// Not connected, paused, or the grant has ended.
+    pub async fn erp(&self, connection: &ConnectionId) -> Result<Arc<dyn ErpConnector>> {
+        let summary = self.parts.connections.summary(&self.parts.tenant, connection).await?;
+        self.parts.connections.admit(&summary.reference).await?;
+        self.parts.erps.open(&summary).await
+    }
+
     /// The synced copy of a connection; readable whatever the state of the grant.
     pub fn inbox(&self, connection: &ConnectionRef) -> Inbox {
         let store = Arc::clone(&self.parts.store) as Arc<dyn InboxStore>;
@@ -198,7 +230,10 @@ impl Host {
             connections,
             ..
         } = &*self.parts;
-        connections.disconnect(Some(app), tenant, connection).await?;
+        // Keys and passwords are erased here; only the grants of this host's own app can be revoked at the provider.
+        let summary = connections.summary(tenant, connection).await?;
+        let app = (app.provider().id() == summary.reference.provider).then_some(app);
+        connections.disconnect(app, tenant, connection).await?;
         // Nothing more for syncs under way: they are kept in the same store and go by the connection's own epoch.
         connections.summary(tenant, connection).await
     }
@@ -288,6 +323,9 @@ impl Connectors for LiveConnections {
         };
         // A paused or revoked connection keeps its approved intents, and nothing leaves.
         let effectors = match self.0.connections.admit(&summary.reference).await {
+            Ok(()) if Erps::is_erp(&summary.reference.provider) => {
+                Effectors::new().with_erp(self.0.erps.open(&summary).await?)
+            }
             Ok(()) => Effectors::new().with_mailbox(self.0.account(&summary).await?.mailbox),
             Err(_) => Effectors::new(),
         };

@@ -144,6 +144,20 @@ impl Ui {
         bar.enable_steady_tick(Duration::from_millis(100));
         bar
     }
+
+    /// A bar that counts, whether or not it is known how far.
+    pub fn counter(&self, total: Option<u64>, what: &'static str) -> ProgressBar {
+        if let Some(total) = total {
+            return self.progress(total, what);
+        }
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(15));
+        if let Ok(style) = ProgressStyle::with_template("   {spinner} {msg} {pos}  {per_sec}") {
+            bar.set_style(style);
+        }
+        bar.set_message(what);
+        bar.enable_steady_tick(Duration::from_millis(100));
+        bar
+    }
 }
 
 /// A table cell without a tone.

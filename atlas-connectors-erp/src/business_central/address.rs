@@ -251,7 +251,9 @@ impl Address {
         // Absolute as the service writes it; relative to the API in batches.
         let url = match Url::parse(link) {
             Ok(url) => url,
-            Err(url::ParseError::RelativeUrlWithoutBase) => self.at(link).map_err(|_| refused())?,
+            Err(url::ParseError::RelativeUrlWithoutBase) if !link.starts_with(['/', '\\']) => {
+                self.at(link).map_err(|_| refused())?
+            }
             Err(_) => return Err(refused()),
         };
         let same = url.scheme() == self.apis.scheme()

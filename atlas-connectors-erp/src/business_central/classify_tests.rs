@@ -244,8 +244,8 @@ fn a_403_keeps_table_right_and_app_whatever_its_code_says() {
 #[test]
 fn the_correlation_id_leaves_the_text_in_both_spellings() {
     for (text, kept) in [
-        (format!("No.  CorrelationId:  {ID}."), "No."),
-        (format!("No CorrelationId: {ID}."), "No"),
+        (format!("Kept words.  CorrelationId:  {ID}."), "Kept words."),
+        (format!("Kept words CorrelationId: {ID}."), "Kept words"),
         ("No correlation here".to_owned(), "No correlation here"),
         ("CorrelationId: <script>".to_owned(), "CorrelationId: <script>"),
     ] {

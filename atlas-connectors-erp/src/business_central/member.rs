@@ -50,8 +50,12 @@ pub fn encode(text: &str) -> String {
         if (character.is_alphanumeric() || character == '_') && !looks_like_escape {
             wire.push(character);
         } else {
+            let code = u32::from(character);
             // Writing to a String cannot fail.
-            let _ = write!(wire, "_x{:04X}_", u32::from(character));
+            let _ = match code {
+                0..=0xFFFF => write!(wire, "_x{code:04X}_"),
+                _ => write!(wire, "_x{code:08X}_"),
+            };
         }
     }
     wire

@@ -95,10 +95,9 @@ fn kind(fault: &Fault, operation: &'static str, status: Option<u16>) -> ErrorKin
             object: "session".to_owned(),
             verb: "use",
         },
-        "odoo.exceptions.AccessDenied"
-        | "odoo.http.SessionExpiredException"
-        | "odoo.exceptions.AccessDeniedException"
-        | "werkzeug.exceptions.Unauthorized" => refused(GrantEnd::RevokedOrExpired),
+        "odoo.exceptions.AccessDenied" | "odoo.http.SessionExpiredException" | "werkzeug.exceptions.Unauthorized" => {
+            refused(GrantEnd::RevokedOrExpired)
+        }
         "odoo.exceptions.AccessError" => denied(message, operation),
         "odoo.exceptions.MissingError" if own_user_is_missing(message) => {
             refused(GrantEnd::Account(AccountState::Missing))

@@ -107,6 +107,10 @@ impl SapErrors {
             return self.denied("start");
         }
         match failure.status.as_u16() {
+            // Whoever asked whether something changed takes this for its answer.
+            304 => ErrorKind::Unsupported {
+                what: "an unchanged answer",
+            },
             401 | 407 if self.bearer => OAuthError::Transient.into(),
             401 | 407 => OAuthError::InvalidGrant {
                 cause: GrantEnd::RevokedOrExpired,

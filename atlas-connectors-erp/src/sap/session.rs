@@ -127,14 +127,17 @@ impl Session {
             .await
     }
 
-    /// Sends a read that the server takes for a write, as a batch of reads: with the token, and it may be repeated.
-    pub(super) async fn read_by_post(
+    /// The same with another cap on the body, in bytes.
+    pub(super) async fn read_up_to(
         &self,
         service: &Service,
         operation: &'static str,
         request: Request<Bytes>,
+        most: u64,
     ) -> Result<Response> {
-        self.with_token(service, &Call::read(operation, request)).await
+        let held = self.jar.held();
+        let call = Call::read(operation, request).with_max_body(most);
+        self.send(service, call, Carry::Cookies(&held)).await
     }
 
     /// Sends an effect, once. The one repeat after a refused token is no second effect: the first was not executed.

@@ -7,17 +7,18 @@ use std::str::FromStr;
 use atlas_connectors::Result;
 use atlas_connectors::error::{BadPayload, Effect, Error};
 use atlas_connectors::http::{CallClass, Response};
-use serde::de::{DeserializeOwned, Deserializer, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, Visitor};
 use serde_json::error::Category;
 
 use crate::wire::Method;
 
-/// Reads a JSON answer of this method.
+/// Reads a JSON answer of this method; the type may borrow from it.
 ///
 /// # Errors
 /// [`BadPayload`]: ended early, not JSON (an HTML page), or a field of another type. The error holds the body's length,
 /// never its text. For an effect it says that the effect happened: the provider answered with success.
-pub fn json<T: DeserializeOwned>(method: Method, response: &Response) -> Result<T> {
+pub fn json<'a, T: Deserialize<'a>>(method: Method, response: &'a Response) -> Result<T> {
     serde_json::from_slice(&response.body).map_err(|error| {
         let fault = match error.classify() {
             Category::Eof if !response.body.is_empty() => BadPayload::Truncated,
@@ -77,7 +78,6 @@ impl<N: FromStr + TryFrom<i64> + TryFrom<u64>> Visitor<'_> for Number<N> {
 mod tests {
     use bytes::Bytes;
     use http::{HeaderMap, StatusCode};
-    use serde::Deserialize;
 
     use super::*;
 

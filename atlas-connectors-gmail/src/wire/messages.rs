@@ -142,14 +142,13 @@ impl MessageResource {
     /// # Errors
     /// [`ErrorKind::SchemaMismatch`] without `internalDate`, which every format holds.
     pub fn meta(&self) -> Result<MessageMeta> {
-        let received = self.internal_date.ok_or_else(|| missing("internalDate"))?;
-        Ok(MessageMeta {
-            id: self.id.clone(),
-            thread: self.thread_id.clone(),
-            labels: self.label_ids.clone(),
-            received: Timestamp::from_unix_millis(received),
-            size: self.size_estimate,
-        })
+        meta(
+            self.id.clone(),
+            self.thread_id.clone(),
+            self.label_ids.clone(),
+            self.internal_date,
+            self.size_estimate,
+        )
     }
 
     /// The bytes of the message, in format `raw`.
@@ -281,7 +280,12 @@ pub fn list(api: &Api, wanted: &ListMessages) -> Result<Call> {
         Some(_) => Method::MessagesSearch,
         None => Method::MessagesList,
     };
-    let mut url = api.url(method, &["messages"])?;
+    list_of(api, method, "messages", wanted)
+}
+
+/// The list of messages or of threads: the same parameters.
+pub(crate) fn list_of(api: &Api, method: Method, path: &str, wanted: &ListMessages) -> Result<Call> {
+    let mut url = api.url(method, &[path])?;
     {
         let mut query = url.query_pairs_mut();
         if let Some(q) = &wanted.q {
@@ -404,14 +408,32 @@ pub(crate) fn check_labels(method: Method, add: &[LabelId], remove: &[LabelId]) 
     Ok(())
 }
 
-fn missing(path: &str) -> Error {
+/// What Gmail says about a message beside its bytes.
+pub(crate) fn meta(
+    id: MessageId,
+    thread: ThreadId,
+    labels: Vec<LabelId>,
+    internal_date: Option<i64>,
+    size: Option<u64>,
+) -> Result<MessageMeta> {
+    let received = internal_date.ok_or_else(|| missing("internalDate"))?;
+    Ok(MessageMeta {
+        id,
+        thread,
+        labels,
+        received: Timestamp::from_unix_millis(received),
+        size,
+    })
+}
+
+pub(crate) fn missing(path: &str) -> Error {
     failed(ErrorKind::SchemaMismatch {
         path: path.to_owned(),
         fault: SchemaFault::Missing,
     })
 }
 
-fn failed(kind: impl Into<ErrorKind>) -> Error {
+pub(crate) fn failed(kind: impl Into<ErrorKind>) -> Error {
     Error::new(kind, Method::MessagesGet.name())
         .with_class(Method::MessagesGet.operation_class())
         .with_provider(crate::provider())

@@ -5,7 +5,7 @@ use atlas_connectors::{LabelId, PageToken, Result, ThreadId};
 use serde::{Deserialize, Serialize};
 
 use crate::wire::decode::number;
-use crate::wire::messages::{Format, ListMessages, MessageResource, PAGE_MAX, check_labels};
+use crate::wire::messages::{Format, ListMessages, MessageResource, check_labels, list_of};
 use crate::wire::{Api, HistoryId, Method};
 
 /// One page of `threads.list`. The key `threads` is missing when nothing matches.
@@ -48,27 +48,7 @@ pub fn list(api: &Api, wanted: &ListMessages) -> Result<Call> {
         Some(_) => Method::ThreadsSearch,
         None => Method::ThreadsList,
     };
-    let mut url = api.url(method, &["threads"])?;
-    {
-        let mut query = url.query_pairs_mut();
-        if let Some(q) = &wanted.q {
-            query.append_pair("q", q);
-        }
-        for label in &wanted.label_ids {
-            query.append_pair("labelIds", label.as_str());
-        }
-        if wanted.include_spam_trash {
-            query.append_pair("includeSpamTrash", "true");
-        }
-        if let Some(max) = wanted.max_results {
-            query.append_pair("maxResults", &max.clamp(1, PAGE_MAX).to_string());
-        }
-        if let Some(page) = &wanted.page_token {
-            query.append_pair("pageToken", page.as_str());
-        }
-        query.append_pair("prettyPrint", "false");
-    }
-    api.bare(method, http::Method::GET, &url)
+    list_of(api, method, "threads", wanted)
 }
 
 /// `GET users/me/threads/{id}`; answers a [`ThreadResource`] with its messages.

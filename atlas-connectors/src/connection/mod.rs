@@ -4,7 +4,9 @@
 //! operator sees of it is a [`ConnectionSummary`]. [`Connections`] keeps them all: lists, pauses, disconnects, and hears what
 //! happens to their grants.
 
+mod company;
 mod disconnect;
+mod enrol;
 mod identity;
 mod machine;
 mod progress;
@@ -15,6 +17,7 @@ mod status;
 mod store;
 mod summary;
 
+pub use enrol::Enrolment;
 pub use identity::Identity;
 pub use machine::{ConnectionEvent, IllegalTransition, next};
 pub use progress::{DisconnectProgress, RevokeOutcome};

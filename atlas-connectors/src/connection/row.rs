@@ -8,6 +8,7 @@ use crate::clock::Timestamp;
 use crate::connection::{
     ConnectionEvent, ConnectionRef, DisconnectProgress, Identity, IllegalTransition, Proof, ProofKind, Status, next,
 };
+use crate::ids::CompanyId;
 use crate::oauth::{ClientId, ScopeSet, Workflow};
 
 /// Everything that is kept about a connection except its secrets.
@@ -26,6 +27,12 @@ pub struct Connection {
     pub workflows: Vec<Workflow>,
     /// What the provider granted, in the provider's long spelling.
     pub granted: ScopeSet,
+    /// The company that it works in, pinned when it was chosen. By id: the name may change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<CompanyId>,
+    /// What the provider's crate needs to reach it, as it wrote it down; no secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Box<str>>,
     /// Its state.
     pub status: Status,
     /// Since when it is in this state.
@@ -50,6 +57,8 @@ impl Connection {
             secrets: Vec::new(),
             workflows: Vec::new(),
             granted: ScopeSet::new(),
+            company: None,
+            settings: None,
             status: Status::Disconnected,
             status_since: created,
             last_proof: None,
@@ -84,6 +93,10 @@ impl Connection {
         if status != self.status {
             self.status = status;
             self.status_since = now;
+            changed = true;
+        }
+        if let ConnectionEvent::CompanySelected(company) = event {
+            self.company = Some(company.clone());
             changed = true;
         }
         let proof = match event {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::connection::{Connection, ConnectionRef, Identity, Pause, Proof, ProofKind, RevokeOutcome, Status};
+use crate::ids::CompanyId;
 use crate::oauth::Workflow;
 
 /// One row of the settings page.
@@ -18,6 +19,8 @@ pub struct ConnectionSummary {
     pub identity: Option<Identity>,
     /// What it is used for.
     pub workflows: Vec<Workflow>,
+    /// The company that it works in, where one was chosen.
+    pub company: Option<CompanyId>,
     /// Its state.
     pub status: Status,
     /// Since when it is in this state.
@@ -88,6 +91,7 @@ impl ConnectionSummary {
             reference: row.reference.clone(),
             identity: row.identity.clone(),
             workflows: row.workflows.clone(),
+            company: row.company.clone(),
             status: row.status.clone(),
             status_since: row.status_since,
             last_proof: row.last_proof,

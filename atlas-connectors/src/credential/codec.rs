@@ -75,6 +75,9 @@ struct WireGrant {
     sender_key: Option<Hidden>,
     generation: u64,
     ended: Option<WireEnd>,
+    /// Grants of before there were challenges lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    claims_challenge: Option<Hidden>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -100,6 +103,7 @@ impl From<&Credential> for Wire {
                     cause: end_code(end.cause).into(),
                     at: end.at,
                 }),
+                claims_challenge: grant.claims_challenge.clone().map(Hidden),
             })),
             Credential::ApiKey(ApiKey { user, key }) => Self::ApiKey {
                 user: user.clone(),
@@ -138,6 +142,7 @@ impl From<Wire> for Credential {
                     cause: end_from_code(&end.cause),
                     at: end.at,
                 }),
+                claims_challenge: grant.claims_challenge.map(|hidden| hidden.0),
             }),
             Wire::ApiKey { user, key } => Self::ApiKey(ApiKey { user, key: key.0 }),
             Wire::Basic { user, password } => Self::Basic(Basic {
@@ -249,6 +254,10 @@ pub(super) mod tests {
         vec![
             OAuthGrant::new("bare".into(), ScopeSet::new(), at).into(),
             grant.ended(GrantEnd::SessionControl, at).into(),
+            grant
+                .ended(GrantEnd::InteractionRequired, at)
+                .with_claims_challenge(r#"{"access_token":{"acrs":{"value":"c1"}}}"#.into())
+                .into(),
             grant.into(),
             ApiKey {
                 user: Some("admin".into()),
@@ -327,7 +336,7 @@ pub(super) mod tests {
     fn debug_of_every_kind_shows_no_secret() {
         for credential in every_kind() {
             let shown = format!("{credential:?}");
-            for secret in ["ya29", "1//", "PRIVATE", "0123", "wörd", "secret", "bare"] {
+            for secret in ["ya29", "1//", "PRIVATE", "0123", "wörd", "secret", "bare", "acrs"] {
                 assert!(!shown.contains(secret), "{shown}");
             }
         }

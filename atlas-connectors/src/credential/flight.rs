@@ -256,7 +256,9 @@ impl Shared {
             if Identified::of(&stored.grant) != base {
                 return Ok(Attempt::Again);
             }
-            let over = Credential::OAuth(stored.grant.ended(cause, self.clock.now()));
+            let mut over = stored.grant.ended(cause, self.clock.now());
+            over.claims_challenge = answer.claims_challenge().cloned();
+            let over = Credential::OAuth(over);
             let Err(error) = self.commit(&over, stored.version, fence).await else {
                 break;
             };
@@ -296,7 +298,11 @@ impl Shared {
         let identified = Identified::of(&grant);
         if let Some(end) = grant.ended {
             self.declare_over(flight, identified, end.cause).await;
-            return Err(over(end.cause));
+            let error = over(end.cause);
+            return Err(match grant.claims_challenge {
+                Some(challenge) => error.with_claims_challenge(challenge),
+                None => error,
+            });
         }
         if flight.over == Some(identified) {
             return Err(over(GrantEnd::RevokedOrExpired));

@@ -34,6 +34,8 @@ pub struct OAuthGrant {
     /// Set when the provider has said that the grant is over: no token call is made with it any more. The tokens stay
     /// sealed until the connection is disconnected.
     pub ended: Option<EndedGrant>,
+    /// What the provider asks for at the next sign-in, if it said so when it ended the grant. A reconnect carries it.
+    pub claims_challenge: Option<SecretString>,
 }
 
 /// When and why a grant ended.
@@ -60,6 +62,7 @@ impl OAuthGrant {
             sender_key: None,
             generation: 1,
             ended: None,
+            claims_challenge: None,
         }
     }
 
@@ -123,6 +126,7 @@ impl OAuthGrant {
             sender_key: self.sender_key.clone(),
             generation: self.generation.saturating_add(1),
             ended: None,
+            claims_challenge: None,
         }
     }
 
@@ -133,6 +137,13 @@ impl OAuthGrant {
             ended: Some(EndedGrant { cause, at }),
             ..self.clone()
         }
+    }
+
+    /// Keeps what the provider asks for at the next sign-in.
+    #[must_use]
+    pub fn with_claims_challenge(mut self, challenge: SecretString) -> Self {
+        self.claims_challenge = Some(challenge);
+        self
     }
 }
 
@@ -148,6 +159,7 @@ impl fmt::Debug for OAuthGrant {
             .field("sender_key", &self.sender_key.is_some())
             .field("generation", &self.generation)
             .field("ended", &self.ended)
+            .field("claims_challenge", &self.claims_challenge.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -272,8 +284,18 @@ mod tests {
     #[test]
     fn debug_shows_no_token() {
         let answer = RefreshedGrant::new("access-2".into()).with_refresh_token("refresh-2".into());
-        let shown = format!("{:?} {answer:?}", grant().with_sender_key("private".into()));
-        for secret in ["access-1", "access-2", "refresh-1", "refresh-2", "private"] {
+        let grant = grant()
+            .with_sender_key("private".into())
+            .with_claims_challenge("{\"challenge\":1}".into());
+        let shown = format!("{grant:?} {answer:?}");
+        for secret in [
+            "access-1",
+            "access-2",
+            "refresh-1",
+            "refresh-2",
+            "private",
+            "{\"challenge",
+        ] {
             assert!(!shown.contains(secret), "{shown}");
         }
     }

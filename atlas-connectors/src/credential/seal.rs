@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::aead::{Aead, AeadInOut, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use secrecy::SecretBox;
@@ -146,7 +146,24 @@ impl Sealer {
     /// # Errors
     /// [`StorageFault::Key`] if there is none any more.
     pub fn seal(&self, context: SealContext<'_>, clear: &[u8]) -> Result<Vec<u8>> {
-        seal_with(&self.keys.current()?, context, clear)
+        seal_with(&self.keys.current()?, context, clear.len(), |envelope| {
+            envelope.extend_from_slice(clear);
+            Ok(())
+        })
+    }
+
+    /// Seals what `write` appends, about so many bytes: written into the envelope and sealed in place, so that no copy in clear
+    /// is left.
+    ///
+    /// # Errors
+    /// As [`Sealer::seal`], and whatever `write` says.
+    pub(crate) fn seal_written(
+        &self,
+        context: SealContext<'_>,
+        about: usize,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+    ) -> Result<Vec<u8>> {
+        seal_with(&self.keys.current()?, context, about, write)
     }
 
     /// Opens an envelope sealed for exactly this context.
@@ -253,23 +270,30 @@ fn printable(key_id: &[u8]) -> Option<&str> {
     (!text.is_empty() && text.chars().all(allowed)).then_some(text)
 }
 
-fn seal_with(key: &SealingKey, context: SealContext<'_>, clear: &[u8]) -> Result<Vec<u8>> {
+fn seal_with(
+    key: &SealingKey,
+    context: SealContext<'_>,
+    about: usize,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<()>,
+) -> Result<Vec<u8>> {
     let no_key = || Error::new(StorageFault::Key, "credential.seal");
     let id = key.id().as_bytes();
     let mut nonce = [0; NONCE_BYTES];
     crate::random::fill(&mut nonce);
-    let mut envelope = Vec::with_capacity(2 + id.len() + NONCE_BYTES + clear.len() + TAG_BYTES);
+    let mut envelope = Vec::with_capacity(2 + id.len() + NONCE_BYTES + about + TAG_BYTES);
     envelope.push(ENVELOPE_VERSION);
     envelope.push(u8::try_from(id.len()).map_err(|_| no_key())?);
     envelope.extend_from_slice(id);
-    let payload = Payload {
-        msg: clear,
-        aad: &context.associated_data(&envelope),
-    };
-    // Fails only beyond 256 GiB of clear text.
-    let sealed = cipher(key).encrypt(&nonce.into(), payload).map_err(|_| no_key())?;
+    let bound = context.associated_data(&envelope);
     envelope.extend_from_slice(&nonce);
-    envelope.extend_from_slice(&sealed);
+    let begin = envelope.len();
+    write(&mut envelope)?;
+    let clear = envelope.get_mut(begin..).ok_or_else(corrupt)?;
+    // Fails only beyond 256 GiB of clear text.
+    let tag = cipher(key)
+        .encrypt_inout_detached(&nonce.into(), &bound, clear.into())
+        .map_err(|_| no_key())?;
+    envelope.extend_from_slice(&tag);
     Ok(envelope)
 }
 

@@ -24,8 +24,10 @@ pub struct Expectation {
     /// The workflow, as it is shown to the operator.
     pub workflow: String,
     /// Modules or services that must be there.
+    #[serde(default)]
     pub services: Vec<String>,
     /// The entities.
+    #[serde(default)]
     pub entities: Vec<ExpectedEntity>,
 }
 
@@ -35,11 +37,14 @@ pub struct Expectation {
 pub struct ExpectedEntity {
     /// The entity.
     pub name: EntityName,
-    /// What is done with its records.
+    /// What is done with its records. Reading, where a document does not say.
+    #[serde(default = "reading")]
     pub verbs: Vec<Verb>,
     /// The fields.
+    #[serde(default)]
     pub fields: Vec<ExpectedField>,
     /// The actions.
+    #[serde(default)]
     pub actions: Vec<ActionName>,
 }
 
@@ -50,13 +55,21 @@ pub struct ExpectedField {
     /// The field.
     pub name: FieldName,
     /// Its type; `None` if any will do.
+    #[serde(default)]
     pub kind: Option<FieldKind>,
     /// Values that must be among its listed ones.
+    #[serde(default)]
     pub values: Vec<String>,
     /// Most characters that are written to it; 0 if nothing is.
+    #[serde(default)]
     pub writes_up_to: u32,
     /// Whether it is written.
+    #[serde(default)]
     pub written: bool,
+}
+
+fn reading() -> Vec<Verb> {
+    vec![Verb::Read]
 }
 
 impl Expectation {

@@ -279,14 +279,24 @@ impl OAuthError {
                     "Register the redirect address exactly as sent: scheme, case, trailing slash.",
                 ),
                 ClientFault::Deleted => advice(
-                    "The app's registration was deleted.",
-                    "Ask whoever runs this product to restore it.",
-                    "Restore the client within 30 days or make a new one.",
+                    "The app's registration was deleted or switched off.",
+                    "Ask whoever runs this product, or your administrator, to restore it.",
+                    "Switch it on again, restore the client within 30 days or make a new one.",
                 ),
                 ClientFault::OtherOrganization => advice(
                     "The app is limited to another organization.",
                     "Sign in with an account of that organization.",
                     "Change the app's user type if others are meant to use it.",
+                ),
+                ClientFault::Tenant => advice(
+                    "The organization that the sign-in names is unknown, lives in another cloud or was not named.",
+                    "Ask whoever runs this product to check which organization it signs in to.",
+                    "Check tenant and cloud of the authority; service accounts need a tenant of their own.",
+                ),
+                ClientFault::Service => advice(
+                    "The organization does not have the service that access is asked for.",
+                    "Sign in with an account of the organization that uses it, or ask your administrator to subscribe.",
+                    "Check the tenant and the resource that the scopes name.",
                 ),
                 ClientFault::EmbeddedBrowser => advice(
                     "The sign-in page refuses embedded browsers.",

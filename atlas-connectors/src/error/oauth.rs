@@ -135,10 +135,14 @@ pub enum ClientFault {
     RedirectUri,
     /// The client may not use this grant type or these scopes.
     NotAuthorized,
-    /// The client was deleted.
+    /// The client was deleted or switched off.
     Deleted,
     /// The app is limited to another organization.
     OtherOrganization,
+    /// The organization that the request names does not exist, lives in another cloud, or was not named at all.
+    Tenant,
+    /// The organization does not have the service that access is asked for.
+    Service,
     /// A scope that the provider does not know.
     Scope,
     /// The sign-in page was opened in an embedded browser.
@@ -155,8 +159,10 @@ impl fmt::Display for ClientFault {
             Self::Credentials => "client id or secret is wrong",
             Self::RedirectUri => "the redirect address is not registered",
             Self::NotAuthorized => "the client may not use this grant or scope",
-            Self::Deleted => "the client was deleted",
+            Self::Deleted => "the client was deleted or switched off",
             Self::OtherOrganization => "the app is limited to another organization",
+            Self::Tenant => "the organization is unknown, in another cloud or not named",
+            Self::Service => "the organization does not have the service",
             Self::Scope => "an unknown scope was asked for",
             Self::EmbeddedBrowser => "the sign-in page was opened in an embedded browser",
             Self::Request => "the request was malformed",
@@ -229,6 +235,11 @@ impl Masked {
         Self(masked.into())
     }
 
+    /// A text that names nobody, shown as it is: `an account of an organization`.
+    pub fn fixed(text: &'static str) -> Self {
+        Self(text.into())
+    }
+
     /// The masked text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -274,6 +285,8 @@ impl OAuthError {
                 ClientFault::NotAuthorized => "oauth.client.not_authorized",
                 ClientFault::Deleted => "oauth.client.deleted",
                 ClientFault::OtherOrganization => "oauth.client.other_organization",
+                ClientFault::Tenant => "oauth.client.tenant",
+                ClientFault::Service => "oauth.client.service",
                 ClientFault::Scope => "oauth.client.scope",
                 ClientFault::EmbeddedBrowser => "oauth.client.embedded_browser",
                 ClientFault::Request => "oauth.client.request",

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -27,6 +28,7 @@ struct Inner {
     correlation: Option<CorrelationId>,
     context: Vec<(&'static str, String)>,
     messages: Vec<ProviderMessage>,
+    claims_challenge: Option<SecretString>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -133,6 +135,7 @@ impl Error {
             correlation: None,
             context: Vec::new(),
             messages: Vec::new(),
+            claims_challenge: None,
             source: None,
         }))
     }
@@ -204,6 +207,13 @@ impl Error {
     #[must_use]
     pub fn with_messages(mut self, messages: impl IntoIterator<Item = ProviderMessage>) -> Self {
         self.0.messages.extend(messages);
+        self
+    }
+
+    /// Keeps a claims challenge. Neither `Display` nor `Debug` shows it.
+    #[must_use]
+    pub fn with_claims_challenge(mut self, challenge: SecretString) -> Self {
+        self.0.claims_challenge = Some(challenge);
         self
     }
 
@@ -282,6 +292,15 @@ impl Error {
         &self.0.messages
     }
 
+    /// What the provider asks for at the next sign-in (`claims`, Entra): more proof of who signs in, or of from where.
+    ///
+    /// It comes from a refusal of the token endpoint, or from the `WWW-Authenticate` header of a 401 that speaks of
+    /// `insufficient_claims`. After a refused refresh it also lies sealed with the grant, and a reconnect carries it by itself; after
+    /// a 401 of an API, hand it to [`SignInRequest::with_claims`](crate::oauth::SignInRequest::with_claims).
+    pub fn claims_challenge(&self) -> Option<&SecretString> {
+        self.0.claims_challenge.as_ref()
+    }
+
     /// Facts added with [`Error::with_context`], in order.
     pub fn context(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.0.context.iter().map(|(key, value)| (*key, value.as_str()))
@@ -335,6 +354,9 @@ impl fmt::Debug for Error {
         }
         if !inner.messages.is_empty() {
             out.field("messages", &inner.messages.len());
+        }
+        if inner.claims_challenge.is_some() {
+            out.field("claims_challenge", &true);
         }
         if let Some(source) = &inner.source {
             out.field("source", source);

@@ -3,6 +3,7 @@
 mod body;
 mod budget;
 mod call;
+pub(crate) mod challenge;
 mod classify;
 mod client;
 mod deadline;
@@ -25,6 +26,7 @@ mod tls;
 mod transport;
 
 pub use call::{Auth, Call, CallClass, Response};
+pub use challenge::claims_challenge;
 pub use classify::{Classify, Failure};
 pub use client::{Client, ClientBuilder};
 pub use egress::EgressRules;

@@ -10,18 +10,18 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, StatusCode};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use tracing::{Instrument as _, Span};
 
 use crate::credential::AccessToken;
-use crate::error::{Effect, EgressRule, Error, ErrorKind, OAuthError, Result, Retry};
+use crate::error::{Effect, EgressRule, Error, ErrorKind, GrantEnd, OAuthError, Result, Retry};
 use crate::http::body::GuardedBody;
 use crate::http::client::{Client, Credential, Settings};
 use crate::http::deadline::Deadline;
 use crate::http::governor::Permit;
 use crate::http::redirect::refuse_redirect;
 use crate::http::retry_after::retry_after;
-use crate::http::{Auth, ByteStream, Call, CallClass, Failure, Response};
+use crate::http::{Auth, ByteStream, Call, CallClass, Failure, Response, claims_challenge};
 use crate::ids::{CorrelationId, ProviderId};
 use crate::oauth::ScopeSet;
 
@@ -32,13 +32,9 @@ impl Client {
     pub(super) async fn whole(&self, call: Call) -> Result<Response> {
         self.run(call, |opened: Opened| async move {
             let limit = usize::try_from(opened.cap).unwrap_or(usize::MAX);
-            let body = opened.body.collect(limit).await?;
+            let body = opened.body.gather(limit).await?;
             Span::current().record("bytes", body.len());
-            Ok(Response::new(
-                opened.parts.status,
-                opened.parts.headers,
-                Bytes::from(body),
-            ))
+            Ok(Response::new(opened.parts.status, opened.parts.headers, body))
         })
         .await
     }
@@ -266,7 +262,9 @@ impl Run<'_> {
         refuse_redirect(self.call.operation, parts.status, &parts.headers)?;
         if !parts.status.is_success() {
             let error = self.classify(&parts, body, &permit).await;
-            let refused = token.filter(|_| parts.status == StatusCode::UNAUTHORIZED);
+            // Another token of the same grant would not meet a claims challenge either.
+            let refused =
+                token.filter(|_| parts.status == StatusCode::UNAUTHORIZED && error.claims_challenge().is_none());
             return Err(Failed { error, refused });
         }
 
@@ -298,7 +296,13 @@ impl Run<'_> {
             &body,
             self.settings.clock.now(),
         );
-        let error = self.settings.classify.classify(&failure);
+        let error = match (parts.status, claims_challenge(&parts.headers)) {
+            (StatusCode::UNAUTHORIZED, Some(challenge)) => {
+                permit.succeeded();
+                return self.more_proof(&self.settings.classify.classify(&failure), challenge);
+            }
+            _ => self.settings.classify.classify(&failure),
+        };
         let unclear = parts.status.is_server_error() || parts.status == StatusCode::REQUEST_TIMEOUT;
         match *error.kind() {
             // Refused before acting.
@@ -315,6 +319,25 @@ impl Run<'_> {
                 error
             }
         }
+    }
+
+    /// Whatever the table makes of the 401: the provider asks for more proof, and only the person can give it.
+    fn more_proof(&self, known: &Error, challenge: SecretString) -> Error {
+        let cause = GrantEnd::InteractionRequired;
+        let mut error = Error::new(OAuthError::InvalidGrant { cause }, self.call.operation)
+            .with_class(known.class())
+            .with_status(StatusCode::UNAUTHORIZED.as_u16())
+            .with_claims_challenge(challenge);
+        if let Some(provider) = known.provider() {
+            error = error.with_provider(provider.clone());
+        }
+        if let Some(code) = known.provider_code() {
+            error = error.with_provider_code(code.as_str());
+        }
+        if let Some(correlation) = known.correlation() {
+            error = error.with_correlation(correlation.clone());
+        }
+        error
     }
 
     /// Step 5: a valid token, with a scope for the call.

@@ -69,16 +69,20 @@ impl SignIn {
             Some(token) => id_token::verify(app, token, attempt.nonce).await,
             None => Err(id_token::rejected("missing")),
         };
-        let identity = match claims {
-            Ok(claims) => self.identity(&claims),
+        let claims = match claims {
+            Ok(claims) => claims,
             Err(error) => return Err(self.refuse(error, None, &grant).await),
         };
+        let identity = self.identity(&claims);
         let owner = GrantOwner {
             provider: app.provider().id(),
             client: app.client().id.clone(),
             subject: identity.subject.clone(),
         };
-        let checked = self.check(attempt, &identity, &grant).await;
+        let checked = match app.provider().check_account(&claims) {
+            Ok(()) => self.check(attempt, &identity, &grant).await,
+            Err(error) => Err(app.named(error)),
+        };
         let report = match checked {
             Ok(report) => report,
             Err(error) => return Err(self.refuse(error, Some(&owner), &grant).await),
@@ -111,7 +115,14 @@ impl SignIn {
         if let Some(pinned) = &pinned
             && !pinned.is_same_account(identity)
         {
-            return Err(self.wrong_account(pinned.masked(), identity.masked()));
+            let error = self.wrong_account(pinned.masked(), identity.masked());
+            // A guest has the same address in two organizations: then only their names tell what went wrong.
+            return Err(match (&pinned.tenant, &identity.tenant) {
+                (Some(expected), Some(actual)) if expected != actual => error
+                    .with_context("expected_organization", expected)
+                    .with_context("organization", actual),
+                _ => error,
+            });
         }
         if let Some(profile) = self.profile() {
             let token = AccessToken::new(grant.access_token.clone(), grant.scopes.clone(), grant.generation);

@@ -14,6 +14,7 @@ use url::Url;
 use crate::clock::Timestamp;
 use crate::connection::RevokeOutcome;
 use crate::error::{BadPayload, EgressRule, Error, ErrorKind, OAuthError, Result, SchemaFault, ThrottleScope};
+use crate::http::challenge;
 use crate::oauth::{GrantType, OAuthProvider, ScopeSet, TokenRefusal};
 
 /// No answer of a token endpoint is longer than this, in bytes; whatever is has another sender.
@@ -88,6 +89,8 @@ struct RawRefusal {
     suberror: Option<Value>,
     #[serde(default)]
     error_codes: Option<Value>,
+    #[serde(default, deserialize_with = "lenient_secret")]
+    claims: Option<SecretString>,
 }
 
 /// The reply, or what its lack means.
@@ -239,7 +242,11 @@ fn refusal(
         error if error.ends_grant() && status == 403 => OAuthError::Other,
         error => error,
     };
-    Error::new(class, operation).with_provider_code(&raw.error)
+    let error = Error::new(class, operation).with_provider_code(&raw.error);
+    match raw.claims.as_ref().and_then(challenge::of_text) {
+        Some(challenge) => error.with_claims_challenge(challenge),
+        None => error,
+    }
 }
 
 /// The refusal, if this is a JSON object with `error` as RFC 6749, section 5.2, has it.
@@ -279,6 +286,14 @@ fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D:
 fn maybe_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     Ok(text.filter(|text| !text.is_empty()).map(SecretString::from))
+}
+
+/// A text; whatever else stands there is passed over.
+fn lenient_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) => Some(SecretString::from(text)),
+        _ => None,
+    })
 }
 
 /// Seconds as a number, or as a text with a number in it, which some servers write.

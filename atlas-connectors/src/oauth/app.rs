@@ -70,6 +70,21 @@ impl OAuthApp {
         })))
     }
 
+    /// The same registration at another address of its provider, such as the authority of one organization. Client, transport and clock
+    /// are shared, signing keys are fetched anew.
+    ///
+    /// # Errors
+    /// As [`OAuthApp::new`].
+    pub fn at(&self, provider: Arc<dyn OAuthProvider>) -> Result<Self> {
+        let inner = &self.0;
+        Self::with_clock(
+            provider,
+            inner.client.clone(),
+            Arc::clone(&inner.transport),
+            Arc::clone(&inner.clock),
+        )
+    }
+
     /// The provider's dialect.
     pub fn provider(&self) -> &dyn OAuthProvider {
         &*self.0.provider
@@ -203,7 +218,7 @@ impl OAuthApp {
         self.named(Error::new(ErrorKind::OAuth(error), operation))
     }
 
-    fn named(&self, error: Error) -> Error {
+    pub(crate) fn named(&self, error: Error) -> Error {
         error
             .with_provider(self.provider().id())
             .with_class(crate::error::OperationClass::SignIn)

@@ -13,7 +13,18 @@ use crate::{Timestamp, error::ErrorKind};
 /// The field of the seal's context.
 const FIELD: &str = "oauth.flow";
 
-/// One open sign-in.
+/// What a flow is for: the answer to one is worth nothing to the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Purpose {
+    /// A person signs in.
+    #[default]
+    SignIn,
+    /// An administrator approves the app.
+    AdminConsent,
+}
+
+/// One open sign-in, or an administrator's consent that is being waited for.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Flow {
     pub(crate) provider: ProviderId,
@@ -24,6 +35,8 @@ pub(crate) struct Flow {
     pub(crate) epoch: Option<Epoch>,
     pub(crate) actor: ActorId,
     pub(crate) session: SessionId,
+    #[serde(default)]
+    pub(crate) purpose: Purpose,
     pub(crate) redirect: String,
     pub(crate) plan: ScopePlan,
     pub(crate) expires: Timestamp,

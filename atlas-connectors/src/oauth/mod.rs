@@ -1,6 +1,7 @@
 //! OAuth: sign-in, callback checks, scopes, revocation, and the pure tables that classify failures.
 
 mod accept;
+mod admin_consent;
 mod answer;
 mod app;
 mod callback;
@@ -22,6 +23,7 @@ mod wire;
 mod workflow;
 
 pub use accept::SignedIn;
+pub use admin_consent::{AdminConsentBegun, AdminConsentCallback};
 pub use app::OAuthApp;
 pub use callback::Callback;
 pub use claims::IdClaims;

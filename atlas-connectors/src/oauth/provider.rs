@@ -5,7 +5,7 @@ use std::fmt;
 use crate::connection::Identity;
 use crate::error::{ClientFault, Denier, GrantEnd, OAuthError, Result};
 use crate::ids::ProviderId;
-use crate::oauth::{Endpoints, IdClaims, Scope, ScopeSet, Workflow};
+use crate::oauth::{Endpoints, IdClaims, Prompt, Scope, ScopeSet, Workflow};
 
 /// A provider's dialect of OAuth: addresses, scopes, and its tables of refusals. Pure; it sends nothing.
 ///
@@ -109,6 +109,29 @@ pub trait OAuthProvider: fmt::Debug + Send + Sync + 'static {
     /// organization compares `tid` here.
     fn accepts_issuer(&self, claims: &IdClaims) -> bool {
         self.token_issuers().contains(&claims.issuer)
+    }
+
+    /// Whether a redirect may name this issuer (RFC 9207). Exactly the one of [`OAuthProvider::endpoints`], unless a provider has one
+    /// for each organization.
+    fn accepts_redirect_issuer(&self, issuer: &str) -> bool {
+        issuer == self.endpoints().issuer
+    }
+
+    /// Whether a verified account is of the kind that may connect at all: an organization's and not a personal one, of the
+    /// organization that was asked for.
+    ///
+    /// # Errors
+    /// [`OAuthError::WrongAccount`], most likely. The grant is revoked as far as the provider's rule allows, and nothing is stored.
+    fn check_account(&self, claims: &IdClaims) -> Result<()> {
+        let _ = claims;
+        Ok(())
+    }
+
+    /// What the sign-in page shows in any case where the host does not say. By default the consent page: without it a provider may give
+    /// no refresh token to somebody who agreed before (`gmail.md`, section 1).
+    fn default_prompt(&self, reconnect: bool) -> Vec<Prompt> {
+        let _ = reconnect;
+        vec![Prompt::Consent]
     }
 
     /// Who the id token speaks of.

@@ -10,16 +10,17 @@ use url::Url;
 
 use crate::clock::Timestamp;
 use crate::connection::Connections;
+use crate::credential::{Credential, CredentialKey};
 use crate::error::{EgressRule, Error, FlowFault, OAuthError, Result};
 use crate::ids::{ActorId, ConnectionId, SessionId, TenantId};
 use crate::oauth::accept::Attempt;
 use crate::oauth::callback::Outcome;
 use crate::oauth::client::is_loopback;
-use crate::oauth::flow::Flow;
+use crate::oauth::flow::{Flow, Purpose};
 use crate::oauth::wire::{self, FlowSecrets};
 use crate::oauth::{
-    AccountProfile, AuthorizeRequest, Callback, FlowStore, GrantType, OAuthApp, RedirectRefusal, ScopePlan, SignedIn,
-    StateHash, Workflow,
+    AccountProfile, AuthorizeRequest, Callback, FlowStore, GrantType, OAUTH_FIELD, OAuthApp, RedirectRefusal,
+    ScopePlan, SignedIn, StateHash, Workflow,
 };
 
 /// How long a person has between the consent address and the callback, unless set otherwise.
@@ -58,17 +59,18 @@ pub struct SignInRequest {
     pub connection: Option<ConnectionId>,
     /// Address or subject that is expected. Fills in the form and binds nothing; a reconnect takes the pinned address.
     pub login_hint: Option<String>,
-    /// What the page is to show in any case, in order.
-    pub prompt: Vec<Prompt>,
+    /// What the page is to show in any case, in order; `None` for what the provider needs
+    /// ([`OAuthProvider::default_prompt`](crate::oauth::OAuthProvider::default_prompt)).
+    pub prompt: Option<Vec<Prompt>>,
     /// Domain of the organization that is expected.
     pub organization: Option<String>,
-    /// A claims challenge from an earlier refusal, which asks the person for more proof (Entra).
+    /// A claims challenge from an earlier refusal, which asks the person for more proof (Entra). A reconnect without one carries the
+    /// challenge that the connection's grant ended with, if there was one.
     pub claims: Option<SecretString>,
 }
 
 impl SignInRequest {
-    /// A new connection for these workflows. The consent page is asked for in any case: without it a provider may give no refresh
-    /// token to somebody who agreed before (`gmail.md`, section 1).
+    /// A new connection for these workflows.
     pub fn connect(
         tenant: TenantId,
         actor: ActorId,
@@ -84,7 +86,7 @@ impl SignInRequest {
             workflows: workflows.into(),
             connection: None,
             login_hint: None,
-            prompt: vec![Prompt::Consent],
+            prompt: None,
             organization: None,
             claims: None,
         }
@@ -107,7 +109,7 @@ impl SignInRequest {
     /// Sets what the page is to show in any case.
     #[must_use]
     pub fn with_prompt(mut self, prompt: impl Into<Vec<Prompt>>) -> Self {
-        self.prompt = prompt.into();
+        self.prompt = Some(prompt.into());
         self
     }
 
@@ -156,6 +158,13 @@ impl Prompt {
             Self::Login => "login",
         }
     }
+}
+
+/// What a redirect brought of the flow that it claims to belong to.
+pub(crate) struct Arrived<'a> {
+    pub(crate) state: &'a SecretString,
+    pub(crate) issuer: Option<&'a str>,
+    pub(crate) purpose: Purpose,
 }
 
 /// A sign-in that waits for its callback.
@@ -218,6 +227,15 @@ impl SignIn {
         &self.connections
     }
 
+    pub(crate) fn flows(&self) -> &dyn FlowStore {
+        &*self.flows
+    }
+
+    /// How long a person has.
+    pub(crate) fn time_limit(&self) -> Duration {
+        self.flow_lives
+    }
+
     pub(crate) fn profile(&self) -> Option<&dyn AccountProfile> {
         self.profile.as_deref()
     }
@@ -245,11 +263,18 @@ impl SignIn {
         });
         let hint = request.login_hint.or(pinned);
         extras.extend(hint.map(|hint| ("login_hint", hint)));
-        if !request.prompt.is_empty() {
-            let prompt: Vec<_> = request.prompt.iter().map(|prompt| prompt.as_str()).collect();
+        let prompt = request
+            .prompt
+            .unwrap_or_else(|| self.app.provider().default_prompt(epoch.is_some()));
+        if !prompt.is_empty() {
+            let prompt: Vec<_> = prompt.iter().map(|prompt| prompt.as_str()).collect();
             extras.push(("prompt", prompt.join(" ")));
         }
-        if let Some(claims) = &request.claims {
+        let claims = match request.claims {
+            Some(claims) => Some(claims),
+            None => self.challenge(&request.tenant, &connection, epoch).await,
+        };
+        if let Some(claims) = &claims {
             extras.push(("claims", claims.expose_secret().to_owned()));
         }
         let page = &self.app.provider().endpoints().authorize;
@@ -270,6 +295,7 @@ impl SignIn {
             actor: request.actor,
             session: request.session,
             redirect: request.redirect.into(),
+            purpose: Purpose::SignIn,
             plan,
             expires: now.after(self.flow_lives),
             state: secrets.state,
@@ -300,7 +326,12 @@ impl SignIn {
     /// rule allows; the error's context `refused_grant` says what became of it. Else whatever keeps the provider from
     /// answering, or the store.
     pub async fn complete(&self, callback: Callback, actor: &ActorId, session: &SessionId) -> Result<SignedIn> {
-        let flow = self.take(&callback, actor, session).await?;
+        let arrived = Arrived {
+            state: &callback.state,
+            issuer: callback.issuer.as_deref(),
+            purpose: Purpose::SignIn,
+        };
+        let flow = self.take(&arrived, actor, session).await?;
         let code = match &callback.outcome {
             Outcome::Code(code) => code,
             Outcome::Refused {
@@ -339,14 +370,35 @@ impl SignIn {
         self.accept(&attempt, reply).await
     }
 
-    /// Takes the flow out and checks that the callback belongs to it.
-    async fn take(&self, callback: &Callback, actor: &ActorId, session: &SessionId) -> Result<Flow> {
-        let state = callback.state.expose_secret();
+    /// What the provider asked for when it ended the grant that the connection holds. A grant that cannot be read is no reason against
+    /// a sign-in, which is what replaces it.
+    async fn challenge(
+        &self,
+        tenant: &TenantId,
+        connection: &ConnectionId,
+        epoch: Option<crate::Epoch>,
+    ) -> Option<SecretString> {
+        let epoch = epoch?;
+        let key = CredentialKey {
+            tenant: tenant.clone(),
+            connection: connection.clone(),
+            field: OAUTH_FIELD.into(),
+        };
+        let stored = self.connections.vault().load(&key).await.ok()??;
+        match stored.credential {
+            Credential::OAuth(grant) if stored.epoch == epoch => grant.claims_challenge,
+            _ => None,
+        }
+    }
+
+    /// Takes the flow out and checks that what arrived belongs to it.
+    pub(crate) async fn take(&self, arrived: &Arrived<'_>, actor: &ActorId, session: &SessionId) -> Result<Flow> {
+        let state = arrived.state.expose_secret();
         let Some(stored) = self.flows.take(&StateHash::of(state)).await? else {
             return Err(rejected(FlowFault::UnknownState));
         };
         let flow = Flow::open(self.connections.vault().sealer(), &stored)?;
-        if !same(flow.state.expose_secret(), state) {
+        if !same(flow.state.expose_secret(), state) || flow.purpose != arrived.purpose {
             return Err(rejected(FlowFault::UnknownState));
         }
         if self.app.clock().now() > flow.expires {
@@ -357,10 +409,9 @@ impl SignIn {
             return Err(rejected(FlowFault::OtherSession));
         }
         let ours = flow.provider == self.app.provider().id() && flow.client == self.app.client().id;
-        let issuer_fits = callback
+        let issuer_fits = arrived
             .issuer
-            .as_ref()
-            .is_none_or(|issuer| *issuer == self.app.provider().endpoints().issuer);
+            .is_none_or(|issuer| self.app.provider().accepts_redirect_issuer(issuer));
         if !(ours && issuer_fits) {
             return Err(rejected(FlowFault::Issuer));
         }
@@ -416,7 +467,7 @@ fn same(one: &str, other: &str) -> bool {
 }
 
 /// The code travels in this address: TLS, or this machine itself.
-fn check_redirect(redirect: &Url) -> Result<()> {
+pub(crate) fn check_redirect(redirect: &Url) -> Result<()> {
     let secure = redirect.scheme() == "https" || (redirect.scheme() == "http" && is_loopback(redirect));
     if !secure {
         return Err(Error::new(EgressRule::Scheme, "oauth.begin"));

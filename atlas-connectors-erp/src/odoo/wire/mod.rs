@@ -25,5 +25,4 @@ pub use rpc::{authenticate, uid_of};
 pub use secret::Secret;
 pub use series::Series;
 
-pub(crate) use answer::unreadable;
-pub(crate) use endpoint::invalid;
+pub(crate) use endpoint::invalid as endpoint_invalid;

@@ -136,9 +136,12 @@ impl NewLine {
 impl DocumentTable {
     /// The write that creates this order, with the reference as its natural key.
     ///
+    /// A provider that has no field for the reference (purchase orders of Business Central) gets none: there its connector finds the
+    /// order again by an id of its own ([`crate::erp::ErpCapabilities::finds_creates`]).
+    ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for an order of another kind or without a reference; [`ErrorKind::Unsupported`] if the provider has no
-    /// field for something that is set.
+    /// field for something else that is set.
     pub fn create(&self, order: &NewOrder) -> Result<Create> {
         if order.kind != self.kind {
             return Err(invalid("order", "it is of another kind than the table"));
@@ -169,7 +172,10 @@ impl DocumentTable {
         if !order.lines.is_empty() {
             create = create.lines(self.new_lines(&order.lines)?);
         }
-        Ok(create.with_natural_key(self.needed(DocumentField::Reference)?.clone(), order.reference.as_str()))
+        Ok(match self.name(DocumentField::Reference) {
+            Some(field) => create.with_natural_key(field.clone(), order.reference.as_str()),
+            None => create,
+        })
     }
 
     /// The write that sets common fields of a document that was read.

@@ -311,6 +311,31 @@ async fn a_refused_token_is_renewed_once_for_a_read() {
 }
 
 #[tokio::test]
+async fn a_claims_challenge_is_told_and_no_other_token_is_tried() {
+    let challenged = || {
+        let claims = "eyJhY2Nlc3NfdG9rZW4iOnsiY2FuYXJ5IjpudWxsfX0=";
+        let challenge = format!(r#"Bearer error="insufficient_claims", claims="{claims}""#);
+        http::Response::builder()
+            .status(401)
+            .header("www-authenticate", challenge)
+            .body(Bytes::from_static(b"{}"))
+            .unwrap()
+    };
+    for call in [read(), effect()] {
+        let bench = bench(ScriptedTransport::new().with_answer(challenged()));
+        let error = bench.fail(call).await;
+        assert_eq!(
+            (error.code(), error.status(), error.effect()),
+            ("oauth.invalid_grant.interaction_required", Some(401), Effect::None)
+        );
+        let claims = error.claims_challenge().unwrap().expose_secret();
+        assert_eq!(claims, r#"{"access_token":{"canary":null}}"#);
+        assert!(!format!("{error} {error:?}").contains("canary"));
+        assert_eq!(bench.log.taken(), ["token", "transport"]);
+    }
+}
+
+#[tokio::test]
 async fn an_effect_is_sent_once_whatever_happens() {
     // (what comes back, code, effect)
     let unknown = Effect::Unknown;

@@ -1,5 +1,7 @@
 //! From the outline to the message.
 
+use std::borrow::Cow;
+
 use crate::mail::parse::fields::{self, Structured};
 use crate::mail::parse::options::{ParseLimits, ParseOptions};
 use crate::mail::parse::structure::{self, Entity, EntityKind};
@@ -67,7 +69,7 @@ pub fn decode_part(raw: &[u8], path: &str) -> Option<Vec<u8>> {
     let entities = structure::walk(raw, &limits, &mut losses);
     let entity = entities.iter().find(|entity| entity.path == path)?;
     Some(match entity.kind {
-        EntityKind::Leaf => entity.transfer.decode(entity.body).0,
+        EntityKind::Leaf => entity.transfer.decode(entity.body).0.into_owned(),
         EntityKind::Message | EntityKind::Multipart => entity.body.to_vec(),
     })
 }
@@ -295,8 +297,11 @@ fn ancestor(entities: &[Entity<'_>], entity: &Entity<'_>, subtype: &str) -> Opti
 fn decoded_text(entity: &Entity<'_>, limits: &ParseLimits, losses: &mut Vec<Loss>) -> String {
     let (bytes, whole) = entity.transfer.decode(entity.body);
     damage(entity, whole, losses);
-    let declared = entity.content_type.parameter("charset").map(str::to_owned);
-    let declared = declared.or_else(|| entity.is("text", "html").then(|| meta_charset(&bytes)).flatten());
+    let declared = entity.content_type.parameter("charset").map(Cow::Borrowed);
+    let declared = declared.or_else(|| {
+        let of_document = entity.is("text", "html").then(|| meta_charset(&bytes)).flatten();
+        of_document.map(Cow::Owned)
+    });
     let mut text = charset::text(&bytes, declared.as_deref(), &entity.path, losses);
     cut_text(&mut text, limits, &entity.path, losses);
     text
@@ -336,18 +341,15 @@ fn meta_charset(bytes: &[u8]) -> Option<String> {
 }
 
 fn preview(text: Option<&str>, html: Option<&str>, limits: &ParseLimits) -> String {
-    let head = |text: &str| -> String {
-        let mut end = text.len().min(PREVIEW_SOURCE);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.get(..end).unwrap_or_default().to_owned()
-    };
     match (text, html) {
-        (Some(text), _) => html::preview(&head(text), limits.preview_chars),
+        (Some(text), _) => html::preview(head(text), limits.preview_chars),
         (None, Some(document)) => html::preview(&html::html_to_text(document, PREVIEW_SOURCE), limits.preview_chars),
         (None, None) => String::new(),
     }
+}
+
+fn head(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(PREVIEW_SOURCE)).unwrap_or_default()
 }
 
 /// Every leaf that is not shown text, and every message inside.

@@ -1,5 +1,7 @@
 //! Bytes of a text part to text.
 
+use std::borrow::Cow;
+
 use mail_parser::decoders::charsets::map::charset_decoder;
 
 use crate::mail::{Loss, LossKind};
@@ -49,22 +51,22 @@ pub(super) fn text(bytes: &[u8], declared: Option<&str>, path: &str, losses: &mu
         Some(name) if !is_utf8(name) => {
             let decoded = decode_as(name, bytes).unwrap_or_default();
             let undecodable = decoded.contains(char::REPLACEMENT_CHARACTER);
-            (decoded, undecodable)
+            (Cow::Owned(decoded), undecodable)
         }
         // U+FFFD itself may have been written.
         Some(_) => match std::str::from_utf8(bytes) {
-            Ok(text) => (text.to_owned(), false),
-            Err(_) => (String::from_utf8_lossy(bytes).into_owned(), true),
+            Ok(text) => (Cow::Borrowed(text), false),
+            Err(_) => (String::from_utf8_lossy(bytes), true),
         },
         None => match std::str::from_utf8(bytes) {
-            Ok(text) => (text.to_owned(), false),
+            Ok(text) => (Cow::Borrowed(text), false),
             Err(_) => {
                 if declared.is_none_or(is_ascii) {
                     losses.push(Loss::new(LossKind::UnknownCharset, path, declared));
                 }
                 let decoded = decode_as("windows-1252", bytes);
                 (
-                    decoded.unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned()),
+                    decoded.map_or_else(|| String::from_utf8_lossy(bytes), Cow::Owned),
                     false,
                 )
             }
@@ -73,26 +75,34 @@ pub(super) fn text(bytes: &[u8], declared: Option<&str>, path: &str, losses: &mu
     if undecodable {
         losses.push(Loss::new(LossKind::UndecodableText, path, named));
     }
-    let decoded = decoded.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(decoded);
-    unify(decoded, path, losses)
+    unify(decoded.strip_prefix('\u{feff}').unwrap_or(&decoded), path, losses)
 }
 
 /// NULs out, `\r\n` and lone `\r` to `\n`.
-fn unify(text: String, path: &str, losses: &mut Vec<Loss>) -> String {
-    let mut text = text;
+fn unify(text: &str, path: &str, losses: &mut Vec<Loss>) -> String {
+    let without_nuls;
+    let mut rest = text;
     if text.contains('\0') {
         losses.push(Loss::new(LossKind::NulBytes, path, None));
-        text.retain(|c| c != '\0');
+        without_nuls = text.replace('\0', "");
+        rest = &without_nuls;
     }
-    if !text.contains('\r') {
-        return text;
+    let mut unified = String::with_capacity(rest.len());
+    let mut bare = false;
+    while let Some((line, after)) = memchr::memchr(b'\r', rest.as_bytes()).and_then(|at| rest.split_at_checked(at)) {
+        let after = after.get(1..).unwrap_or_default();
+        unified.push_str(line);
+        if !after.starts_with('\n') {
+            bare = true;
+            unified.push('\n');
+        }
+        rest = after;
     }
-    let text = text.replace("\r\n", "\n");
-    if !text.contains('\r') {
-        return text;
+    unified.push_str(rest);
+    if bare {
+        losses.push(Loss::new(LossKind::BareCarriageReturn, path, None));
     }
-    losses.push(Loss::new(LossKind::BareCarriageReturn, path, None));
-    text.replace('\r', "\n")
+    unified
 }
 
 fn is_utf7(name: &str) -> bool {

@@ -32,7 +32,7 @@ const KNOWN_NAMES: &[&str] = &[
 
 /// Reads the header block at the beginning of an entity.
 pub(super) fn read<'a>(data: &'a [u8], path: &str, limits: &ParseLimits, losses: &mut Vec<Loss>) -> HeaderBlock<'a> {
-    let mut fields: Vec<(&'a str, Vec<u8>)> = Vec::new();
+    let mut fields: Vec<(&'a str, Cow<'a, [u8]>)> = Vec::new();
     let mut kept_bytes = 0usize;
     let mut truncated = false;
     let mut malformed = false;
@@ -54,14 +54,14 @@ pub(super) fn read<'a>(data: &'a [u8], path: &str, limits: &ParseLimits, losses:
             if kept_bytes > limits.header_bytes {
                 truncated = true;
             } else if let Some((_, value)) = fields.last_mut() {
-                value.extend_from_slice(line);
+                value.to_mut().extend_from_slice(line);
             }
         } else if let Some((name, value)) = split_field(line) {
             kept_bytes = kept_bytes.saturating_add(line.len());
             if kept_bytes > limits.header_bytes || fields.len() >= limits.header_fields {
                 truncated = true;
             } else {
-                fields.push((name, value.to_vec()));
+                fields.push((name, Cow::Borrowed(value)));
             }
         } else {
             malformed = true;
@@ -86,7 +86,7 @@ pub(super) fn read<'a>(data: &'a [u8], path: &str, limits: &ParseLimits, losses:
 
 /// One line without its line end, and what follows.
 pub(super) fn split_line(data: &[u8]) -> (&[u8], &[u8]) {
-    match data.iter().position(|&byte| byte == b'\n') {
+    match memchr::memchr(b'\n', data) {
         Some(at) => {
             let (line, after) = data.split_at(at);
             (
@@ -99,7 +99,7 @@ pub(super) fn split_line(data: &[u8]) -> (&[u8], &[u8]) {
 }
 
 fn split_field(line: &[u8]) -> Option<(&str, &[u8])> {
-    let colon = line.iter().position(|&byte| byte == b':')?;
+    let colon = memchr::memchr(b':', line)?;
     let (name, value) = line.split_at(colon);
     // White space before the colon is obsolete syntax (RFC 5322, section 4.5) and still seen.
     let name = std::str::from_utf8(name).ok()?.trim_end_matches([' ', '\t']);
@@ -126,7 +126,7 @@ fn goes_on(mut rest: &[u8]) -> bool {
 }
 
 /// Bytes to text: UTF-8 where it is (RFC 6532), else the charset of the body, else windows-1252. Control characters become spaces.
-fn decode(fields: Vec<(&str, Vec<u8>)>, path: &str, losses: &mut Vec<Loss>) -> Vec<Header> {
+fn decode(fields: Vec<(&str, Cow<'_, [u8]>)>, path: &str, losses: &mut Vec<Loss>) -> Vec<Header> {
     let declared = fields
         .iter()
         .filter(|(name, _)| name.eq_ignore_ascii_case("Content-Type"))
@@ -160,7 +160,11 @@ fn decode(fields: Vec<(&str, Vec<u8>)>, path: &str, losses: &mut Vec<Loss>) -> V
 pub(super) fn clean(text: &str, name: &str, path: &str, losses: &mut Vec<Loss>) -> String {
     let trimmed = text.trim_matches([' ', '\t', '\r', '\n']);
     let is_control = |c: char| c != '\t' && (c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'));
-    if !trimmed.contains(is_control) {
+    // Nearly every value is plain ASCII, which is looked at byte by byte.
+    let plain = trimmed.bytes().fold(true, |plain, byte| {
+        plain & (matches!(byte, b' '..=b'~') | (byte == b'\t'))
+    });
+    if plain || !trimmed.contains(is_control) {
         return trimmed.to_owned();
     }
     let kind = if trimmed.contains('\0') {

@@ -1,5 +1,7 @@
 //! The outline of a message: its entities with their headers and bytes, walked once, bounded in depth and number.
 
+use memchr::memmem::Finder;
+
 use crate::mail::parse::fields::Structured;
 use crate::mail::parse::header_block::{self, split_line};
 use crate::mail::parse::options::ParseLimits;
@@ -254,15 +256,22 @@ fn message_rfc822() -> Structured {
 
 /// The parts between boundary lines, and whether the closing one was there. `None` if there is no boundary line at all.
 fn split<'a>(body: &'a [u8], boundary: &str) -> Option<(Vec<&'a [u8]>, bool)> {
-    let boundary = boundary.trim_end();
+    let boundary = format!("--{}", boundary.trim_end());
+    let finder = Finder::new(boundary.as_bytes());
     let mut parts = Vec::new();
     // Where the current part begins; `None` in the preamble.
     let mut begin: Option<usize> = None;
-    let mut at = 0;
-    while let Some(rest) = body.get(at..).filter(|rest| !rest.is_empty()) {
-        let (line, after) = split_line(rest);
+    let mut from = 0;
+    while let Some(found) = body.get(from..).and_then(|rest| finder.find(rest)) {
+        let at = from + found;
+        let begins_line = at == 0 || body.get(at - 1) == Some(&b'\n');
+        if !begins_line {
+            from = at + 1;
+            continue;
+        }
+        let (line, after) = split_line(body.get(at..).unwrap_or_default());
         let next = body.len() - after.len();
-        if let Some(closing) = delimiter(line, boundary.as_bytes()) {
+        if let Some(closing) = delimiter(line, boundary.len()) {
             if let Some(begin) = begin {
                 parts.push(without_line_end(body.get(begin..at).unwrap_or_default()));
             }
@@ -271,7 +280,7 @@ fn split<'a>(body: &'a [u8], boundary: &str) -> Option<(Vec<&'a [u8]>, bool)> {
             }
             begin = Some(next);
         }
-        at = next;
+        from = next;
     }
     let begin = begin?;
     let last = body.get(begin..).unwrap_or_default();
@@ -281,10 +290,9 @@ fn split<'a>(body: &'a [u8], boundary: &str) -> Option<(Vec<&'a [u8]>, bool)> {
     Some((parts, false))
 }
 
-/// Whether a line is the boundary (`Some(false)`) or the closing boundary (`Some(true)`).
-fn delimiter(line: &[u8], boundary: &[u8]) -> Option<bool> {
-    let rest = line.strip_prefix(b"--")?.strip_prefix(boundary)?;
-    match rest.trim_ascii_end() {
+/// Whether a line that begins with the boundary, `--` included, is the boundary (`Some(false)`) or the closing one (`Some(true)`).
+fn delimiter(line: &[u8], boundary: usize) -> Option<bool> {
+    match line.get(boundary..)?.trim_ascii_end() {
         b"" => Some(false),
         b"--" => Some(true),
         _ => None,

@@ -349,7 +349,8 @@ pub(super) fn app(server: &Server, clock: &ManualClock, client: &str) -> OAuthAp
     let endpoints = Endpoints::new(ISSUER, url("/authorize"), url("/token"))
         .with_revoke(url("/revoke"))
         .with_jwks(url("/certs"))
-        .with_device(url("/device"));
+        .with_device(url("/device"))
+        .with_admin_consent(url("/adminconsent"));
     let client = OAuthClient::new(client, SecretString::from(CLIENT_SECRET));
     OAuthApp::with_clock(
         Arc::new(Post { endpoints }),
@@ -361,6 +362,10 @@ pub(super) fn app(server: &Server, clock: &ManualClock, client: &str) -> OAuthAp
 }
 
 pub(super) fn parameter(begun: &Begun, name: &str) -> String {
-    let found = begun.url.query_pairs().find(|(found, _)| found == name);
-    found.unwrap_or_else(|| panic!("no {name}")).1.into_owned()
+    try_parameter(&begun.url, name).unwrap_or_else(|| panic!("no {name}"))
+}
+
+pub(super) fn try_parameter(url: &Url, name: &str) -> Option<String> {
+    let found = url.query_pairs().find(|(found, _)| found == name);
+    found.map(|(_, value)| value.into_owned())
 }

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Mailboxes on the command line: connect, sync, read, and send what was approved.
+use crate::erp::args::Erp;
+
+/// Mailboxes and ERPs on the command line: connect, sync, read, and let out what was approved.
 ///
-/// Nothing leaves without an approval: `mailbox draft` and `mailbox reply` write down what would be sent, `approvals approve` lets it out.
+/// Nothing leaves without an approval: `mailbox reply` and `erp write` write down what would happen, `approvals approve` lets it out.
 #[derive(Debug, Parser)]
 #[command(name = "atlas", version, about, arg_required_else_help = true, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
@@ -26,7 +28,7 @@ Exit codes:
   2  wrong usage
   3  a person has to act: sign in again, approve, choose
   4  passing failure; the same command may be tried again
-  5  it is unknown whether a mail was sent: see `atlas outbox list`
+  5  it is unknown whether it was sent or written: see `atlas outbox list`
   6  forbidden by policy
 
 First steps:
@@ -34,7 +36,11 @@ First steps:
   export ATLAS_CLIENT_SECRET_FILE=~/client-secret
   atlas mailbox connect
   atlas mailbox sync
-  atlas mailbox inbox";
+  atlas mailbox inbox
+
+  export ATLAS_ERP_SECRET_FILE=~/odoo-key
+  atlas erp connect odoo --url https://acme.odoo.com --database acme --login bot@acme.example
+  atlas erp read sale.order --filter 'state = sale and amount_total > 1000'";
 
 /// Settings for every command.
 #[derive(Debug, Args)]
@@ -51,13 +57,16 @@ pub(crate) struct Global {
     /// Address of an emulator in Google's place; its OpenID discovery document names the endpoints.
     #[arg(long, global = true, env = "ATLAS_BASE_URL", value_name = "URL")]
     pub(crate) base_url: Option<url::Url>,
-    /// OAuth client id.
+    /// OAuth client id of the app: at Google for a mailbox, at Entra for Business Central.
     #[arg(long, global = true, env = "ATLAS_CLIENT_ID", value_name = "ID")]
     pub(crate) client_id: Option<String>,
     /// File with the OAuth client secret. `ATLAS_CLIENT_SECRET` holds the secret itself; there is no option for it, as
     /// options show in process lists.
     #[arg(long, global = true, env = "ATLAS_CLIENT_SECRET_FILE", value_name = "FILE")]
     pub(crate) client_secret_file: Option<PathBuf>,
+    /// File with rules about writes, as JSON: what is never written, and what is without a person. Default: everything is held.
+    #[arg(long, global = true, env = "ATLAS_RULES", value_name = "FILE")]
+    pub(crate) rules: Option<PathBuf>,
     /// Who is acting, for approvals and the audit. Default: the login name.
     #[arg(long = "as", global = true, env = "ATLAS_ACTOR", value_name = "NAME")]
     pub(crate) actor: Option<String>,
@@ -72,6 +81,9 @@ pub(crate) enum Command {
     /// Connect, sync, read, search, draft, reply.
     #[command(subcommand)]
     Mailbox(Mailbox),
+    /// Connect, read, check, write: Odoo, SAP, Business Central.
+    #[command(subcommand)]
+    Erp(Erp),
     /// Review what waits for approval.
     #[command(subcommand)]
     Approvals(Approvals),
@@ -221,18 +233,18 @@ pub(crate) enum Approvals {
         /// The intent.
         intent: String,
     },
-    /// Approve, and send.
+    /// Approve, and let it out.
     Approve {
         /// The intent.
         intent: String,
         /// Digest from `show`; refuses if the content is another.
         #[arg(long)]
         digest: Option<String>,
-        /// Approve only; `outbox run` sends.
+        /// Approve only; `outbox run` lets it out.
         #[arg(long)]
         hold: bool,
     },
-    /// Reject; it will not be sent.
+    /// Reject; it will not happen.
     Reject {
         /// The intent.
         intent: String,
@@ -244,9 +256,9 @@ pub(crate) enum Approvals {
 pub(crate) enum Outbox {
     /// All intents with their state.
     List,
-    /// Send what is approved and find out about what was interrupted.
+    /// Let out what is approved and find out about what was interrupted.
     Run,
-    /// Decide about an intent whose outcome is uncertain, after looking in the mailbox.
+    /// Decide about an intent whose outcome is uncertain, after looking in the mailbox or the ERP.
     Resolve {
         /// The intent.
         intent: String,
@@ -274,14 +286,14 @@ pub(crate) enum For {
 /// What a person found about an uncertain intent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Outcome {
-    /// It was sent.
+    /// It was sent, or written.
     Sent,
-    /// It was not sent.
+    /// It was not.
     NotSent,
     /// Nobody can tell; give it up.
     Abandon,
 }
 
-fn seconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
     text.parse().map(Duration::from_secs)
 }

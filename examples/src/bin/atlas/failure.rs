@@ -1,8 +1,9 @@
 //! What can go wrong in a command, and how it is told.
 
 use atlas_connectors::mail::BuildError;
-use atlas_connectors::{Error, OAuthError};
-use atlas_connectors_examples::ui::{Tone, paint};
+use atlas_connectors::{Error, ErrorKind, OAuthError};
+use atlas_connectors_examples::erp::Erps;
+use atlas_connectors_examples::ui::{Tone, paint, printable};
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -68,6 +69,7 @@ impl Failure {
                     "developer": advice.developer,
                     "provider_code": error.provider_code().map(|code| code.as_str()),
                     "status": error.status(),
+                    "messages": error.messages(),
                 })
             }
             Self::Usage(text) => json!({ "code": "usage", "message": text }),
@@ -86,6 +88,12 @@ impl Failure {
                 lines.push(format!("{} {error}", paint("error:", Tone::Bad)));
                 lines.push(format!("  cause  {}", advice.cause));
                 lines.push(format!("  do     {}", advice.operator));
+                for message in error.messages() {
+                    lines.push(format!(
+                        "  says   {}",
+                        printable(&message.text.reveal().replace('\n', " "))
+                    ));
+                }
                 if let Some(next) = next_command(error) {
                     lines.push(format!("  next   {next}"));
                 }
@@ -102,14 +110,28 @@ impl Failure {
 
 /// The command that helps, where one does.
 fn next_command(error: &Error) -> Option<&'static str> {
+    let erp = error.provider().is_some_and(Erps::is_erp);
+    if let ErrorKind::Paused { why } = error.kind() {
+        return Some(match *why {
+            "select_company" => "atlas erp companies --select ID",
+            "catalog_check" => "atlas erp check FILE",
+            _ => "atlas erp list, atlas mailbox list",
+        });
+    }
     match error.oauth() {
+        Some(OAuthError::ClientMisconfigured { .. }) if erp => Some("check --client-id, --tenant and the ERP secret"),
         Some(OAuthError::ClientMisconfigured { .. }) => Some("check --client-id and ATLAS_CLIENT_SECRET_FILE"),
-        Some(OAuthError::Transient) | None => match error.code() {
-            "storage.key" => Some("point --key-file at the key that was in use"),
-            "outcome_unknown" => Some("atlas outbox list"),
-            "not_approved.missing" => Some("atlas approvals list"),
-            _ => None,
+        Some(OAuthError::Transient) | None => match error.kind() {
+            ErrorKind::SchemaMismatch { .. } | ErrorKind::ServiceMissing { .. } if erp => Some("atlas erp catalog"),
+            ErrorKind::PermissionDenied { .. } if erp => Some("atlas erp test --entity ENTITY"),
+            _ => match error.code() {
+                "storage.key" => Some("point --key-file at the key that was in use"),
+                "outcome_unknown" => Some("atlas outbox list"),
+                "not_approved.missing" => Some("atlas approvals list"),
+                _ => None,
+            },
         },
+        Some(_) if erp => Some("atlas erp connect … --reconnect CONNECTION"),
         Some(_) => Some("atlas mailbox connect --reconnect ACCOUNT"),
     }
 }

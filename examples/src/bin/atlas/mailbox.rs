@@ -10,6 +10,7 @@ use atlas_connectors::mail::{
 use atlas_connectors::oauth::{Loopback, Prompt, SignInRequest, Workflow, open_browser};
 use atlas_connectors::sync::{InboxQuery, SyncPhase};
 use atlas_connectors::{Clock as _, SessionId, SystemClock};
+use atlas_connectors_examples::erp::Erps;
 use atlas_connectors_examples::host::Account;
 use atlas_connectors_examples::ui::{Tone, minute, plain, printable};
 use futures_util::StreamExt as _;
@@ -166,7 +167,8 @@ async fn connect(session: &Session, command: &Mailbox) -> Result<Exit, Failure> 
 }
 
 async fn list(session: &Session) -> Result<Exit, Failure> {
-    let all = session.host.list().await?;
+    let mut all = session.host.list().await?;
+    all.retain(|row| !Erps::is_erp(&row.reference.provider));
     if session.is_json() {
         session.print_json(&json!({ "mailboxes": all.iter().map(render::summary).collect::<Vec<_>>() }));
     } else if all.is_empty() {

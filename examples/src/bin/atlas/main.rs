@@ -1,7 +1,8 @@
-//! `atlas`: mailboxes on the command line, on the library's public API.
+//! `atlas`: mailboxes and ERPs on the command line, on the library's public API.
 
 mod approvals;
 mod args;
+mod erp;
 mod exit;
 mod failure;
 mod mailbox;
@@ -20,7 +21,7 @@ use tracing_subscriber::EnvFilter;
 use crate::args::{Cli, Command, Mailbox};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::session::Session;
+use crate::session::{Purpose, Session};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -58,9 +59,15 @@ async fn run(cli: Cli) -> Result<Exit, Failure> {
                 .before(Duration::from_secs(u64::from(*days) * 24 * 3600)),
         );
     }
-    let session = Session::open(&cli.global, sync).await?;
+    let purpose = match &cli.command {
+        Command::Mailbox(_) => Purpose::Mail,
+        Command::Erp(_) => Purpose::Erp,
+        Command::Approvals(_) | Command::Outbox(_) => Purpose::Any,
+    };
+    let session = Session::open(&cli.global, purpose, sync).await?;
     match &cli.command {
         Command::Mailbox(command) => mailbox::run(&session, command).await,
+        Command::Erp(command) => erp::run(&session, command).await,
         Command::Approvals(command) => approvals::run(&session, command).await,
         Command::Outbox(command) => outbox::run(&session, command).await,
     }

@@ -1,7 +1,9 @@
-//! `atlas outbox`: what was sent, what waits, what is uncertain.
+//! `atlas outbox`: what was sent or written, what waits, what is uncertain.
 
-use atlas_connectors::action::{AuditLogExt as _, Intent, IntentState, Resolution, Review, ReviewContent};
-use atlas_connectors_examples::ui::{Tone, minute, paint, plain, printable};
+use atlas_connectors::action::{Action as _, AuditLogExt as _, Intent, IntentState, Resolution, Review, ReviewContent};
+use atlas_connectors::erp::{PartOutcome, Rejection, Write, Written};
+use atlas_connectors::error::ProviderMessage;
+use atlas_connectors_examples::ui::{Tone, Ui, minute, paint, plain, printable};
 use serde_json::json;
 
 use crate::args::{Outbox, Outcome};
@@ -133,15 +135,82 @@ pub(crate) fn tell(session: &Session, intent: &Intent) {
     if let Some(reason) = &intent.reason {
         ui.fact("reason", reason);
     }
+    if let Some(written) = intent.outcome_of::<Write>() {
+        tell_written(ui, &written);
+    }
+    if let Some(rejection) = &intent.rejection {
+        tell_rejection(ui, rejection);
+    }
     let next = match intent.state {
         IntentState::AwaitingApproval => "look at it with `atlas approvals show`, then `atlas approvals approve`",
         IntentState::Ready | IntentState::Claimed | IntentState::Handle | IntentState::Sending => {
             "`atlas outbox run` goes on with it"
         }
+        IntentState::Uncertain if intent.kind == "erp.write" => {
+            "look in the ERP whether it was written, then `atlas outbox resolve`"
+        }
         IntentState::Uncertain => "look in the mailbox whether it was sent, then `atlas outbox resolve`",
+        IntentState::NotSent if intent.kind == "erp.write" => {
+            "read the record as it is now, and propose the write anew: an approval covers what was seen"
+        }
         _ => return,
     };
     ui.fact("next", next);
+}
+
+/// What became of the record, and what the system made of the values.
+fn tell_written(ui: &Ui, written: &Written) {
+    if let Some(key) = &written.key {
+        ui.fact("record", key);
+    }
+    for adjusted in &written.adjusted {
+        let told = format!("{} is {}, not {}", adjusted.field, adjusted.stored, adjusted.asked);
+        ui.fact("adjusted", paint(&printable(&told), Tone::Warn));
+    }
+    tell_messages(ui, &written.messages);
+    for (index, part) in written.parts.iter().enumerate() {
+        let label = format!("part {}", index + 1);
+        match part {
+            PartOutcome::Done(written) => {
+                ui.fact(&label, paint("done", Tone::Good));
+                tell_written(ui, written);
+            }
+            PartOutcome::Rejected(rejection) => {
+                ui.fact(&label, paint("refused", Tone::Bad));
+                tell_rejection(ui, rejection);
+            }
+            PartOutcome::NotExecuted => ui.fact(&label, "not executed"),
+            PartOutcome::RolledBack => ui.fact(&label, "rolled back"),
+            _ => ui.fact(&label, paint("unknown", Tone::Warn)),
+        }
+    }
+}
+
+/// Why the system refused: its codes, the fields, and what it says to people.
+fn tell_rejection(ui: &Ui, rejection: &Rejection) {
+    let mut code = rejection.code.to_string();
+    if let Some(provider) = &rejection.provider_code {
+        code = format!("{code}, the system says {provider}");
+    }
+    ui.fact("refused", paint(&printable(&code), Tone::Bad));
+    for field in &rejection.fields {
+        ui.fact("field", printable(&format!("{}: {}", field.field, field.code)));
+    }
+    tell_messages(ui, &rejection.messages);
+}
+
+fn tell_messages(ui: &Ui, messages: &[ProviderMessage]) {
+    for message in messages {
+        let field = message
+            .field
+            .as_ref()
+            .map(|field| format!("{field}: "))
+            .unwrap_or_default();
+        ui.fact(
+            "message",
+            printable(&format!("{field}{}", message.text.reveal().replace('\n', " "))),
+        );
+    }
 }
 
 /// The exit code for a script that wanted this to be sent.
@@ -169,6 +238,21 @@ pub(crate) fn headline(review: &Review) -> String {
                 n => format!(" and {} more", n - 1),
             };
             printable(&format!("mail to {first}{more}: {}", mail.subject))
+        }
+        // A write is told by its first facts: what is done, to which record.
+        ReviewContent::Facts(facts) if review.kind == Write::KIND => {
+            let named = |name: &str| {
+                facts
+                    .iter()
+                    .find(|(known, _)| known == name)
+                    .map(|(_, value)| value.as_str())
+            };
+            let mut parts: Vec<&str> = ["Write", "Batch", "Calls", "Record"]
+                .into_iter()
+                .filter_map(named)
+                .collect();
+            parts.dedup();
+            printable(&parts.join(" "))
         }
         _ => review.kind.clone(),
     }

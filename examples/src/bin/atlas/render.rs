@@ -63,7 +63,7 @@ pub(crate) fn status(ui: &Ui, summary: &ConnectionSummary) {
     ui.fact("last sync", sync);
 }
 
-fn chip(status: &Status) -> (String, Tone) {
+pub(crate) fn chip(status: &Status) -> (String, Tone) {
     let tone = match status {
         Status::Connected => Tone::Good,
         Status::Verifying { .. } | Status::Paused(_) => Tone::Warn,

@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use atlas_connectors::action::{Circle, OutboxSettings};
-use atlas_connectors::connection::{ConnectionSummary, Status};
+use atlas_connectors::action::{Circle, OutboxSettings, WriteRules};
+use atlas_connectors::connection::{ConnectionStore, ConnectionSummary, Status};
 use atlas_connectors::credential::{KeyFile, Sealer};
 use atlas_connectors::http::{EgressRules, HttpTransport, ReqwestTransport};
 use atlas_connectors::oauth::OAuthClient;
 use atlas_connectors::store::SqliteStore;
 use atlas_connectors::sync::SyncSettings;
 use atlas_connectors::{ActorId, TenantId};
+use atlas_connectors_examples::erp::Erps;
 use atlas_connectors_examples::host::{Host, Settings};
 use atlas_connectors_examples::ui::Ui;
 use atlas_connectors_gmail::{Baseline, Endpoints};
@@ -29,35 +30,61 @@ pub(crate) struct Session {
     pub(crate) actor: ActorId,
     /// Output for people.
     pub(crate) ui: Ui,
+    client_id: Option<String>,
     json: bool,
+}
+
+/// What a command has to do with: settings of the other kind need not be there, nor be right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Mailboxes.
+    Mail,
+    /// ERPs.
+    Erp,
+    /// Whatever is connected.
+    Any,
 }
 
 impl Session {
     /// Opens the state and composes the host. `sync` is for the one command that has something to say about it.
-    pub(crate) async fn open(global: &Global, sync: SyncSettings) -> Result<Self, Failure> {
+    pub(crate) async fn open(global: &Global, purpose: Purpose, sync: SyncSettings) -> Result<Self, Failure> {
         let folder = state_folder(global)?;
         std::fs::create_dir_all(&folder).map_err(Failure::file(format!("cannot make {}", folder.display())))?;
         let key_file = global.key_file.clone().unwrap_or_else(|| folder.join("sealing.key"));
         let keys = KeyFile::open_or_create(&key_file)?;
         let transport = transport(global)?;
         let actor = actor(global);
+        let tenant = TenantId::new("local");
+        let store = SqliteStore::open(folder.join("atlas.db"))?;
+        let mail = match purpose {
+            Purpose::Mail => true,
+            Purpose::Erp => false,
+            Purpose::Any => has_mailbox(&store, &tenant).await?,
+        };
         let settings = Settings {
-            tenant: TenantId::new("local"),
-            store: SqliteStore::open(folder.join("atlas.db"))?,
+            tenant,
+            store,
             sealer: Sealer::new(Arc::new(keys))?,
-            endpoints: endpoints(global, &*transport).await?,
+            endpoints: match mail {
+                true => endpoints(global, &*transport).await?,
+                false => Endpoints::google()?,
+            },
             baseline: baseline(global),
             transport,
-            client: client(global)?,
+            client: match mail {
+                true => client(global)?,
+                false => OAuthClient::public(""),
+            },
             sync,
             circle: Circle::default(),
             // One person works here; what counts is that they look before it leaves.
             outbox: outbox_settings(),
         };
         Ok(Self {
-            host: Host::new(settings)?,
+            host: Host::with_policy(settings, Arc::new(rules(global)?))?,
             actor,
             ui: Ui::new(),
+            client_id: global.client_id.clone(),
             json: global.json,
         })
     }
@@ -72,31 +99,75 @@ impl Session {
         self.ui.line(format_args!("{value:#}"));
     }
 
-    /// The connection that is meant: by address or id, or the only one.
+    /// The app's id at its provider.
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        self.client_id.as_deref().filter(|id| !id.is_empty())
+    }
+
+    /// The mailbox that is meant: by address or id, or the only one.
     pub(crate) async fn resolve(&self, account: Option<&str>) -> Result<ConnectionSummary, Failure> {
+        self.resolve_among(account, false).await
+    }
+
+    /// The ERP that is meant: by account, provider or id, or the only one.
+    pub(crate) async fn resolve_erp(&self, account: Option<&str>) -> Result<ConnectionSummary, Failure> {
+        self.resolve_among(account, true).await
+    }
+
+    async fn resolve_among(&self, account: Option<&str>, erp: bool) -> Result<ConnectionSummary, Failure> {
+        let (what, command) = match erp {
+            true => ("ERP", "atlas erp"),
+            false => ("mailbox", "atlas mailbox"),
+        };
         let mut all = self.host.list().await?;
+        all.retain(|row| Erps::is_erp(&row.reference.provider) == erp);
         if let Some(wanted) = account {
-            let found = all.iter().position(|row| is_called(row, wanted));
-            return found.map(|index| all.swap_remove(index)).ok_or_else(|| {
-                Failure::Usage(format!("no mailbox is called {wanted}; `atlas mailbox list` shows all"))
-            });
+            all.retain(|row| is_called(row, wanted));
+            if all.is_empty() {
+                return Err(Failure::Usage(format!(
+                    "no {what} is called {wanted}; `{command} list` shows all"
+                )));
+            }
+            if all.len() == 1 {
+                return Ok(all.swap_remove(0));
+            }
         }
         all.retain(|row| row.status != Status::Disconnected);
         match (all.pop(), all.is_empty()) {
             (Some(only), true) => Ok(only),
-            (None, _) => Err(Failure::NeedsPerson(
-                "no mailbox is connected; run `atlas mailbox connect`".to_owned(),
-            )),
-            (Some(_), false) => Err(Failure::Usage(
-                "several mailboxes are connected; name one (`atlas mailbox list`)".to_owned(),
-            )),
+            (None, _) => Err(Failure::NeedsPerson(format!(
+                "no {what} is connected; run `{command} connect`"
+            ))),
+            (Some(_), false) => Err(Failure::Usage(format!(
+                "several are meant; name one by its account or id (`{command} list`)"
+            ))),
         }
     }
 }
 
 fn is_called(row: &ConnectionSummary, wanted: &str) -> bool {
     let address = row.identity.as_ref().and_then(|identity| identity.address.as_deref());
-    row.reference.connection.as_str() == wanted || address.is_some_and(|address| address.eq_ignore_ascii_case(wanted))
+    row.reference.connection.as_str() == wanted
+        || row.reference.provider.as_str() == wanted
+        || address.is_some_and(|address| address.eq_ignore_ascii_case(wanted))
+}
+
+/// Whether mail settings are needed to look after what waits.
+async fn has_mailbox(store: &SqliteStore, tenant: &TenantId) -> Result<bool, Failure> {
+    let rows = ConnectionStore::list(store, tenant).await?;
+    Ok(rows.iter().any(|row| {
+        let row = &row.value;
+        row.status != Status::Disconnected && !Erps::is_erp(&row.reference.provider)
+    }))
+}
+
+/// What is never written, and what is without a person. Without a file everything is held.
+fn rules(global: &Global) -> Result<WriteRules, Failure> {
+    let Some(path) = &global.rules else {
+        return Ok(WriteRules::new());
+    };
+    let text = std::fs::read(path).map_err(Failure::file(format!("cannot read {}", path.display())))?;
+    serde_json::from_slice(&text).map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))
 }
 
 fn outbox_settings() -> OutboxSettings {

@@ -1,5 +1,7 @@
 //! The whole story of a mailbox in a few seconds, on a mock Google in this process and an embedded store: nothing to set up, nothing
 //! leaves this machine. Everything else is the library as a host would use it.
+//!
+//! `erp` as the argument tells the story of three ERPs instead: [`atlas_connectors_examples::erp_story`].
 
 mod person;
 
@@ -28,20 +30,31 @@ const REVIEWER: &str = "ravi";
 /// The account that is chosen by mistake.
 const STRANGER: &str = "private.person@mailbox.example";
 
-type Story<T> = Result<T, Box<dyn StdError>>;
+type Story<T> = Result<T, Box<dyn StdError + Send + Sync>>;
 
 fn main() -> ExitCode {
     let ended = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(tell()));
+        .and_then(|runtime| runtime.block_on(chosen()));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             Ui::new().paragraph(&format!("The story broke off: {error}"), Tone::Bad);
             ExitCode::FAILURE
         }
+    }
+}
+
+async fn chosen() -> Story<()> {
+    let mut arguments = std::env::args().skip(1);
+    match (arguments.next().as_deref(), arguments.next()) {
+        (None, _) => tell().await,
+        (Some("erp"), None) => atlas_connectors_examples::erp_story::tell(&Ui::new())
+            .await
+            .map_err(Into::into),
+        _ => Err("no argument tells the story of a mailbox, `erp` that of three ERPs".into()),
     }
 }
 
