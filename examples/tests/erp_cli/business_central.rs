@@ -84,7 +84,7 @@ async fn visit(url: &Url) {
 /// Chooses the company, reads, and writes an order that is approved.
 async fn work(atlas: &Atlas, service: &BusinessCentral) {
     let paused = atlas.ends(3, &["erp", "read", "customers"]).await;
-    assert_eq!(paused["error"]["code"], "paused.select_company", "{paused:#}");
+    assert_eq!(paused["error"]["paused"], "select_company", "{paused:#}");
     atlas.done(&["erp", "companies", "--select", COMPANY]).await;
     let found = atlas
         .done(&[
