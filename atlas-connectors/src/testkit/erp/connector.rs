@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use crate::action::{Approved, HandleState, Prepared, Reconciled};
 use crate::connection::ConnectionRef;
 use crate::erp::{
-    Base, Capability, Catalog, CatalogScope, ChangePoint, Company, Create, DocumentMap, EntityName, ErpCapabilities, ErpConnector,
-    FieldName, PartOutcome, ProbeOutcome, Probes, Query, QueryPlan, Record, RecordChanges, RecordKey, RecordRef, Shape,
-    TestReport, Update, Value, Verb, Write, Written,
+    Base, Capability, Catalog, CatalogScope, ChangePoint, Company, Create, DocumentMap, EntityName, ErpCapabilities,
+    ErpConnector, FieldName, PartOutcome, ProbeOutcome, Probes, Query, QueryPlan, Record, RecordChanges, RecordKey,
+    RecordRef, Shape, TestReport, Update, Value, Verb, Write, Written,
 };
 use crate::error::{BadPayload, Effect, Error, ErrorKind, Result, Unreachable};
 use crate::ids::CompanyId;
@@ -289,19 +289,10 @@ impl ErpConnector for MemoryErp {
         let company = self.company_of(prepared.action())?;
         let Write::Batch(batch) = prepared.action() else {
             let found = self
-                .asked(|server| {
-                    Ok(look_up(
-                        server,
-                        prepared.action(),
-                        company.as_ref(),
-                        prepared.handle(),
-                    ))
-                })
+                .asked(|server| Ok(look_up(server, prepared.action(), company.as_ref(), prepared.handle())))
                 .await?;
             return Ok(match found {
-                Reconciled::Happened(written) => {
-                    Reconciled::Happened(self.read_back(prepared.action(), written).await)
-                }
+                Reconciled::Happened(written) => Reconciled::Happened(self.read_back(prepared.action(), written).await),
                 other => other,
             });
         };
@@ -435,14 +426,11 @@ fn holds(
         return false;
     };
     let scalar = |value: &Value| !matches!(value, Value::Record(_) | Value::Records(_));
-    about
-        .iter()
-        .filter(|(_, value)| scalar(value))
-        .all(|(field, value)| {
-            server
-                .value(entity, company, stored, field.as_str())
-                .says_the_same(value)
-        })
+    about.iter().filter(|(_, value)| scalar(value)).all(|(field, value)| {
+        server
+            .value(entity, company, stored, field.as_str())
+            .says_the_same(value)
+    })
 }
 
 fn old_values_hold(update: &Update, stored: &Stored) -> bool {

@@ -5,8 +5,7 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 
 use crate::erp::{
-    Columns, Entity, Etag, Expand, FieldKind, FieldName, Query, Record, RecordChanges, RecordKey, Relation,
-    Value,
+    Columns, Entity, Etag, Expand, FieldKind, FieldName, Query, Record, RecordChanges, RecordKey, Relation, Value,
 };
 use crate::error::Result;
 use crate::ids::CompanyId;
@@ -149,12 +148,7 @@ impl Server {
         let usual = entity
             .fields
             .iter()
-            .filter(|field| {
-                !matches!(
-                    field.kind,
-                    FieldKind::Relations | FieldKind::Binary | FieldKind::Stream
-                )
-            })
+            .filter(|field| !matches!(field.kind, FieldKind::Relations | FieldKind::Binary | FieldKind::Stream))
             .map(|field| field.name.clone());
         let mut names: Vec<FieldName> = match select {
             [] => usual.collect(),
@@ -197,9 +191,7 @@ impl Server {
         if let Some(Value::Relation(relation)) = stored.values.get(expand.relation.as_str()) {
             let found = self.data.find(&target.name, company, &relation.key);
             return found.map_or(Value::Null, |found| {
-                Value::Record(Box::new(
-                    self.record(target, company, found, &columns, &expand.expand),
-                ))
+                Value::Record(Box::new(self.record(target, company, found, &columns, &expand.expand)))
             });
         }
         let parent = parent(entity, stored, &expand.relation);
@@ -243,13 +235,7 @@ impl Server {
         filter.matches(&record) == Some(true)
     }
 
-    fn sort_values(
-        &self,
-        entity: &Entity,
-        company: Option<&CompanyId>,
-        stored: &Stored,
-        query: &Query,
-    ) -> Vec<Value> {
+    fn sort_values(&self, entity: &Entity, company: Option<&CompanyId>, stored: &Stored, query: &Query) -> Vec<Value> {
         let value = |order: &crate::erp::Order| self.value(entity, company, stored, order.field.as_str());
         query.order.iter().map(value).collect()
     }

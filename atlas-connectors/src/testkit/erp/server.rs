@@ -64,9 +64,11 @@ impl Server {
             return Ok(());
         }
         let object = entity.to_string();
-        Err(Error::new(ErrorKind::PermissionDenied { object, verb }, "memory.server")
-            .with_status(403)
-            .with_provider_code("NoAuthorization"))
+        Err(
+            Error::new(ErrorKind::PermissionDenied { object, verb }, "memory.server")
+                .with_status(403)
+                .with_provider_code("NoAuthorization"),
+        )
     }
 
     /// Carries a write out, with what creates are found by again.
@@ -292,13 +294,7 @@ impl Server {
     }
 
     /// Refuses what is gone, locked, or by its ETag another state than the one that was read.
-    fn untouched(
-        &self,
-        entity: &EntityName,
-        company: Option<&CompanyId>,
-        key: &RecordKey,
-        base: &Base,
-    ) -> Result<()> {
+    fn untouched(&self, entity: &EntityName, company: Option<&CompanyId>, key: &RecordKey, base: &Base) -> Result<()> {
         let stored = self.data.find(entity, company, key).ok_or_else(gone)?;
         if self.locked.contains(&(entity.clone(), key.clone())) {
             return Err(Error::new(ErrorKind::Locked, "memory.server").with_status(409));
