@@ -10,15 +10,19 @@ use async_trait::async_trait;
 use atlas_connectors::action::{Connected, Intent, IntentState, Outbox, Outcome, Proposal};
 use atlas_connectors::credential::{AccessToken, KeyRing, Sealer, TokenSource};
 use atlas_connectors::erp::{
-    ActionCall, Batch, CatalogScope, ChangePoint, Create, Customer, Document as _, DocumentFilter, DocumentRef,
-    EntityKind, ErpConnector, ErpConnectorExt as _, Lines, PartOutcome, Probes, Query, RecordRef, Relation, SalesOrder,
-    Shape, Update, Value, Write, Written, field,
+    ActionCall, Batch, CatalogScope, ChangePoint, Create, Customer, Document as _, DocumentField, DocumentFilter,
+    DocumentKind, DocumentRef, DocumentState, EntityKind, ErpConnector, ErpConnectorExt as _, FieldName, Lines,
+    PartOutcome, Probes, Query, RecordKey, RecordRef, Relation, SalesOrder, Shape, Update, Value, Write, Written,
+    field,
 };
 use atlas_connectors::http::RetryPolicy;
 use atlas_connectors::oauth::ScopeSet;
 use atlas_connectors::store::MemoryStore;
+use atlas_connectors::testkit::suites::{self, ErpStory, ErpWorld, StoryOrder};
 use atlas_connectors::{Clock, ConnectionId, ConnectionRef, Epoch, Identity, Result, SystemClock, Timestamp};
-use atlas_connectors_erp::business_central::{Address, BusinessCentral, BusinessCentralBuilder, ClientIds};
+use atlas_connectors_erp::business_central::{
+    Address, BusinessCentral, BusinessCentralBuilder, ClientIds, document_map,
+};
 use atlas_connectors_tests::peer::loopback_transport;
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
@@ -373,7 +377,10 @@ async fn actions_batches_and_changes_work() {
     let count = Query::of("customers").select(["number"]).page_size(1).counted();
     let before = erp.read(&count, None).await.unwrap().estimate.unwrap();
     let ended = run(&erp, Write::Batch(Batch::atomic([good("A"), bad()]))).await;
-    assert_eq!(written(&ended).parts[0], PartOutcome::RolledBack);
+    assert_eq!(
+        (ended.state, ended.reason.as_deref()),
+        (IntentState::NotSent, Some("rejected"))
+    );
     assert_eq!(erp.read(&count, None).await.unwrap().estimate, Some(before));
     let ended = run(&erp, Write::Batch(Batch::independent([good("A"), bad(), good("C")]))).await;
     let kinds: Vec<bool> = written(&ended)
@@ -398,4 +405,118 @@ async fn actions_batches_and_changes_work() {
     assert_eq!(ended.state, IntentState::Sent, "{:?}", ended.reason);
     let gone = erp.get(&RecordRef::of(&order), &Shape::usual()).await.unwrap_err();
     assert_eq!(gone.code(), "not_found");
+}
+
+/// Purchase orders have no field for a reference in the standard API: here the host has chosen this one.
+const REFERENCE: &str = "shipToContact";
+/// The smallest company of the peer.
+const SMALL: &str = "9732926f-12ad-4f0c-8114-af2f22b63156";
+
+/// The peer as its owner sees it. What only a mock can do is left out: counting, losing answers between two reads.
+#[derive(Debug)]
+struct World(ErpStory);
+
+impl World {
+    async fn ask(method: &str, path: &str, body: &Json) -> Json {
+        let root = format!("v2.0/{TENANT}/Production/api/v2.0/companies({SMALL})/{path}");
+        let request = http::Request::builder()
+            .method(method)
+            .uri(base().join(&root).unwrap().as_str())
+            .header("authorization", "Bearer peer-full")
+            .header("content-type", "application/json")
+            .header("if-match", "*")
+            .body(Bytes::from(body.to_string()))
+            .unwrap();
+        let answer = loopback_transport().unwrap().send(request).await.unwrap();
+        assert!(answer.status().is_success(), "{method} {path}: {}", answer.status());
+        serde_json::from_slice(answer.body()).unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl ErpWorld for World {
+    fn story(&self) -> ErpStory {
+        self.0.clone()
+    }
+
+    fn new_order(&self, reference: &str, vendor: &RecordKey, item: &RecordKey) -> Option<Create> {
+        let line = [
+            ("lineType", "Item".into()),
+            ("itemId", Value::Relation(Relation::to(item.clone()))),
+            ("quantity", 3.into()),
+        ];
+        let create = Create::new("purchaseOrders")
+            .set("vendorId", Value::Relation(Relation::to(vendor.clone())))
+            .lines(Lines::new("purchaseOrderLines").row(line));
+        Some(create.with_natural_key(REFERENCE, reference))
+    }
+
+    async fn change(&self, at: &RecordRef, field: &FieldName, value: &Value) -> Result<bool> {
+        let changes = json!({ field.as_str(): value.to_string() });
+        Self::ask("PATCH", &format!("{}({})", at.entity, at.key), &changes).await;
+        Ok(true)
+    }
+
+    async fn insert(&self) -> Result<Option<RecordKey>> {
+        let made = Self::ask(
+            "POST",
+            "items",
+            &json!({"displayName": "Somebody else's", "unitPrice": 7}),
+        )
+        .await;
+        Ok(made["id"].as_str().map(RecordKey::from))
+    }
+
+    async fn delete(&self, at: &RecordRef) -> Result<bool> {
+        Self::ask("DELETE", &format!("{}({})", at.entity, at.key), &Json::Null).await;
+        Ok(true)
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs ATLAS_PEER_BC, see .ci/run"]
+async fn the_contract_of_all_erp_connectors_holds() {
+    control("DELETE", "/__peer/faults", &Json::Null).await;
+    let mut documents = document_map();
+    for table in &mut documents.tables {
+        if table.kind == DocumentKind::PurchaseOrder {
+            table.fields.push((DocumentField::Reference, REFERENCE.into()));
+        }
+    }
+    let erp = builder("peer-full", "Production")
+        .with_company(SMALL)
+        .with_documents(documents)
+        .build()
+        .unwrap();
+    let first = async |set: &str, name: &str| {
+        let query = Query::of(set).select([name]).limit(1);
+        let record = erp.read(&query, None).await.unwrap().items.remove(0);
+        record.value(name).unwrap().to_string()
+    };
+    let days = ["2026-12-01", "2026-12-02", "2026-12-03"].map(|day| day.parse().unwrap());
+    let vendor = DocumentRef::number(first("vendors", "number").await);
+    let item = DocumentRef::number(first("items", "number").await);
+    let listing = ("items", "displayName", "unitPrice");
+    let customer = first("customers", "displayName").await;
+    let mut story = ErpStory::new(customer, vendor, item, listing, "requestedReceiptDate", days);
+    let orders: Vec<SalesOrder> = erp.find_documents(&DocumentFilter::all()).await.unwrap();
+    for order in orders {
+        let number = order.number.clone().unwrap();
+        match order.state.state {
+            DocumentState::Open => story.open_orders.push(StoryOrder::new(number, order.lines.len())),
+            _ => story.other_orders.push(number),
+        }
+    }
+    assert!(!story.open_orders.is_empty() && !story.other_orders.is_empty());
+    let nameless = Create::new("customers").set("displayName", "");
+    story.refused = Some((nameless.into(), Some("displayName".into())));
+    story.deletes = true;
+    let identity = Identity {
+        subject: "oid".to_owned(),
+        address: None,
+        tenant: None,
+    };
+    Box::pin(suites::erp(Arc::new(erp.clone()), &identity, &World(story)))
+        .await
+        .unwrap();
 }

@@ -235,11 +235,31 @@ impl Inner {
         let Ok(results) = read else {
             return Ok(unknown(batch));
         };
+        if batch.atomic
+            && let Some(error) = self.undone(batch, &results)
+        {
+            return Err(error);
+        }
         let mut written = Written::unread();
         for (at, (part, result)) in batch.parts.iter().zip(results).enumerate() {
             written.parts.push(self.outcome(described, part, handle.id(at), result));
         }
         Ok(written)
+    }
+
+    /// Why nothing of a transaction remains, if nothing does: its refused part, and which one that was.
+    fn undone(&self, batch: &Batch, results: &[PartResult]) -> Option<Error> {
+        let void = |result: &PartResult| !matches!(result, PartResult::Done(_) | PartResult::Unknown);
+        if !results.iter().all(void) {
+            return None;
+        }
+        let mut parts = batch.parts.iter().zip(results).enumerate();
+        parts.find_map(|(at, (part, result))| match result {
+            PartResult::Rejected(response) | PartResult::SetRejected(response) => {
+                Some(self.refused(part, response).with_context("part", at + 1))
+            }
+            _ => None,
+        })
     }
 
     fn outcome(&self, described: &Described, part: &Write, id: Option<&str>, result: PartResult) -> PartOutcome {
