@@ -6,15 +6,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use atlas_connectors::action::{Connected, Effectors, Intent, IntentState, Outbox, Outcome, Proposal, Standing};
-use atlas_connectors::credential::{Basic, KeyRing, Sealer};
+use atlas_connectors::credential::{Basic, Credential, CredentialKey, KeyRing, RefreshingToken, Sealer, Vault};
 use atlas_connectors::erp::{
     ActionCall, Batch, CatalogScope, ChangePoint, Create, Decimal, Delete, ErpConnector, Expand, Lines, PartOutcome,
     Probes, Query, Record, RecordRef, ServiceState, Shape, Update, Verb, Write, Written, field,
 };
 use atlas_connectors::http::{EgressRules, Governor, Quota, ReqwestTransport, RetryPolicy};
+use atlas_connectors::oauth::{Endpoints, OAuthApp, OAuthClient, OAuthProvider, ScopeSet, Workflow};
 use atlas_connectors::store::MemoryStore;
 use atlas_connectors::{
-    Clock, ConnectionId, ConnectionRef, Epoch, Identity, IntentId, PageToken, Result, SystemClock, Timestamp,
+    Clock, ConnectionId, ConnectionRef, Epoch, Identity, IntentId, PageToken, ProviderId, Result, SystemClock,
+    Timestamp,
 };
 use atlas_connectors_erp::odata::Version;
 use atlas_connectors_erp::sap::{PROVIDER, SapAuth, SapBuilder, SapConnector, ServiceAddress, SystemAddress};
@@ -505,4 +507,71 @@ async fn many_writers_share_one_session_of_the_application_router() {
     let wrong = builder(&router, &V2[1..2], (ADMIN.0, "wrong")).build().unwrap();
     let error = wrong.read(&Query::of("A_SalesOrder"), None).await.unwrap_err();
     assert_eq!(error.code(), "oauth.invalid_grant.revoked");
+}
+
+/// The token endpoint of the business technology platform.
+#[derive(Debug)]
+struct Uaa(Endpoints);
+
+impl OAuthProvider for Uaa {
+    fn id(&self) -> ProviderId {
+        PROVIDER.into()
+    }
+
+    fn endpoints(&self) -> &Endpoints {
+        &self.0
+    }
+
+    fn scopes_for(&self, _: &[Workflow]) -> Result<ScopeSet> {
+        Ok(ScopeSet::new())
+    }
+}
+
+/// A connector that signs in as this OAuth client, with its tokens in a vault.
+async fn as_client(client: &str) -> SapConnector {
+    let base = url::Url::parse(&std::env::var("ATLAS_PEER_SAP_UAA").unwrap()).unwrap();
+    let at = |path: &str| base.join(path).unwrap();
+    let endpoints = Endpoints::new(base.as_str(), at("/oauth/authorize"), at("/oauth/token"));
+    let egress = EgressRules::strict().allow_loopback();
+    let transport = Arc::new(ReqwestTransport::builder().with_egress(egress).build().unwrap());
+    let client = OAuthClient::new(client, "client-secret".into());
+    let app = OAuthApp::new(Arc::new(Uaa(endpoints)), client, transport.clone()).unwrap();
+    let connection = ConnectionRef {
+        tenant: "acme".into(),
+        connection: ConnectionId::random(),
+        epoch: Epoch::FIRST,
+        provider: PROVIDER.into(),
+    };
+    let vault = Vault::new(
+        Arc::new(MemoryStore::new()),
+        Sealer::new(Arc::new(KeyRing::ephemeral())).unwrap(),
+    );
+    let grant = app.client_credentials(&ScopeSet::new()).await.unwrap();
+    vault
+        .put(
+            &CredentialKey::oauth(&connection),
+            connection.epoch,
+            &Credential::OAuth(grant),
+        )
+        .await
+        .unwrap();
+    let refresher = Arc::new(app.client_credentials_refresher(ScopeSet::new()));
+    let tokens = Arc::new(RefreshingToken::new(connection.clone(), vault, refresher));
+    let system = SystemAddress::parse(&peer()).unwrap();
+    SapBuilder::new(transport, connection, system, SapAuth::Bearer(tokens))
+        .with_retry(RetryPolicy::never())
+        .with_service(ServiceAddress::parse(V4[0]).unwrap())
+        .build()
+        .unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs ATLAS_PEER_SAP and ATLAS_PEER_SAP_UAA"]
+async fn an_oauth_client_reads_with_its_own_tokens() {
+    let erp = as_client("sb-atlas!t1").await;
+    let query = Query::of("SalesOrder").select(["SalesOrder"]).page_size(5).limit(5);
+    assert_eq!(erp.read(&query, None).await.unwrap().items.len(), 5);
+    // Tokens that are over when they arrive: another one is tried, once, and then it is told.
+    let error = as_client("sb-expired!t1").await.read(&query, None).await.unwrap_err();
+    assert_eq!(error.code(), "oauth.transient");
 }
