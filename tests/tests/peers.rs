@@ -10,6 +10,8 @@
     reason = "a failing helper fails its test; the environment names the peers"
 )]
 
+#[path = "peers/business_central.rs"]
+mod business_central;
 #[path = "peers/cli.rs"]
 mod cli;
 #[path = "peers/entra.rs"]

@@ -82,7 +82,7 @@ fn read(operation: &'static str, plan: &RowPlan, body: &[u8], limits: PageLimits
     };
     let state = PlanState::new(plan, &shared);
     let mut page = ODataPage::default();
-    let mut json = serde_json::Deserializer::from_slice(body);
+    let mut json = serde_json::Deserializer::from_str(reading.text()?);
     let envelope = Envelope {
         state: &state,
         page: &mut page,

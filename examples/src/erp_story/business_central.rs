@@ -2,7 +2,9 @@
 
 use atlas_connectors::credential::{ClientCredentials, Credential};
 use atlas_connectors::erp::RecordKey;
+use atlas_connectors::oauth::OAuthProvider as _;
 use atlas_connectors::testkit::server::Fault;
+use atlas_connectors_erp::business_central::entra::{EntraOAuth, EntraTenant};
 use atlas_connectors_erp::mock::business_central::{BusinessCentral, COMPANY, Rights, TENANT};
 use atlas_connectors_erp::mock::entra::{CLIENT_ID, CLIENT_SECRET, Client, Entra};
 
@@ -11,12 +13,30 @@ use crate::erp_story::{Stage, Stagehand, Story};
 
 /// The app that may only read.
 const READER_ID: &str = "aaaaaaaa-0000-4000-8000-00000000000a";
+/// Where the administrator's browser is sent back to.
+const REDIRECT: &str = "http://localhost:8765/callback";
 
 pub(super) async fn stage() -> Story<Stage> {
     let entra = Entra::builder()
-        .client(Client::confidential(READER_ID, CLIENT_SECRET))
+        .client(Client::confidential(READER_ID, CLIENT_SECRET).with_redirect(REDIRECT))
         .start()
         .await;
+    // An app works in an organization once an administrator of it has agreed.
+    let dialect = EntraOAuth::builder(EntraTenant::id(TENANT)?)
+        .login(entra.url())
+        .build()?;
+    for client in [CLIENT_ID, READER_ID] {
+        let mut page = dialect
+            .endpoints()
+            .admin_consent
+            .clone()
+            .ok_or("no page for administrators")?;
+        page.query_pairs_mut()
+            .append_pair("client_id", client)
+            .append_pair("redirect_uri", REDIRECT)
+            .append_pair("scope", &dialect.client_credentials_scopes()?.to_list());
+        entra.admin_consent(&page).map_err(|blocked| format!("{blocked:?}"))?;
+    }
     let tokens = entra.clone();
     let service = BusinessCentral::builder()
         .identify(move |token| tokens.who(token))

@@ -44,18 +44,20 @@ fn show(ui: &Ui, played: &Played) {
         }
         rows.push(row);
     }
-    let mut counts = vec![("effects counted by the system".to_owned(), Tone::Dim)];
+    let mut counts = vec![("the system counted".to_owned(), Tone::Dim)];
     for stage in &played.stages {
-        counts.push((stage.hand.effects().to_string(), Tone::Dim));
+        let orders = format!("{} orders created", stage.hand.purchase_orders());
+        counts.push((orders, Tone::Dim));
     }
     rows.push(counts);
     ui.table(&header, rows, &[]);
     ui.line("");
-    for column in &played.columns {
-        ui.fact("missing", printable(&column.fault));
+    if let Some(first) = played.columns.first() {
+        ui.fact("too much", printable(&first.fault));
     }
-    for column in &played.columns {
-        ui.fact("not valid", printable(&format!("{}: {}", column.title, column.refusal)));
+    for (at, column) in played.columns.iter().enumerate() {
+        let label = if at == 0 { "for nobody" } else { "" };
+        ui.fact(label, printable(&format!("{}: {}", column.title, column.refusal)));
     }
     ui.fact("audit", format_args!("{} entries, the chain is whole", played.audited));
     ui.line("");

@@ -92,16 +92,16 @@ impl World {
         // The façade leads to the emulator's page with the query as it came.
         let page = redirect(&begun.url, String::new()).await.unwrap();
         assert_eq!(page.query(), begun.url.query());
-        let mut form = url::form_urlencoded::Serializer::new(String::new());
-        form.append_pair("email", email);
-        for (name, value) in page.query_pairs() {
-            match changed {
-                Some((change, to)) if change == name => form.append_pair(&name, to),
-                _ => form.append_pair(&name, &value),
-            };
-        }
+        let chosen = page.query_pairs().map(|(name, value)| match changed {
+            Some((change, to)) if change == name => (name.into_owned(), to.to_owned()),
+            _ => (name.into_owned(), value.into_owned()),
+        });
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("email", email)
+            .extend_pairs(chosen)
+            .finish();
         let callback = self.emulator.join("/oauth2/v2.0/authorize/callback").unwrap();
-        let back = redirect(&callback, form.finish()).await.unwrap();
+        let back = redirect(&callback, form).await.unwrap();
         let (actor, session) = olivia();
         self.sign_in
             .complete(Callback::from_url(&back)?, &actor, &session)

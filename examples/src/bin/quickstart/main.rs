@@ -30,7 +30,7 @@ const REVIEWER: &str = "ravi";
 /// The account that is chosen by mistake.
 const STRANGER: &str = "private.person@mailbox.example";
 
-type Story<T> = Result<T, Box<dyn StdError>>;
+type Story<T> = Result<T, Box<dyn StdError + Send + Sync>>;
 
 fn main() -> ExitCode {
     let ended = tokio::runtime::Builder::new_multi_thread()
