@@ -5,18 +5,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use atlas_connectors::ErrorKind;
+use atlas_connectors::credential::TokenSource as _;
 use atlas_connectors::erp::{
     Capability, CatalogScope, ChangePoint, Customer, Document as _, DocumentFilter, DocumentRef, DocumentState,
     EntityKind, ErpConnector, ErpConnectorExt as _, Expand, Expectation, ExpectedEntity, FieldKind, ProbeOutcome,
     Probes, Query, RecordKey, RecordRef, SalesOrder, Shape, Value, Verb, field,
 };
-use atlas_connectors::testkit::server::{Answer, Fault};
+use atlas_connectors::testkit::server::{Answer, Fault, Request, Server};
 use atlas_connectors_erp::business_central::{
-    Address, ApiRoute, BusinessCentral, BusinessCentralBuilder, connector_form,
+    Address, ApiRoute, BusinessCentral, BusinessCentralBuilder, connector_form, webhooks,
 };
 use atlas_connectors_erp::mock;
 use atlas_connectors_erp::mock::business_central::{
-    ApiError, COMPANY, FULL, NO_PURCHASING, NO_USER, ONE_COMPANY, READER, SECOND_COMPANY, TENANT,
+    ApiError, COMPANY, FULL, NO_PURCHASING, NO_USER, ONE_COMPANY, READER, Rights, SECOND_COMPANY, TENANT,
 };
 
 #[path = "business_central/support.rs"]
@@ -214,8 +215,8 @@ async fn filters_go_to_the_server_or_are_done_here_and_said() {
         (Query::of("trucks"), "schema_mismatch"),
         (Query::of("customers").select(["colour"]), "schema_mismatch"),
         (select(field("colour").equals("red")), "schema_mismatch"),
-        (select(field("creditLimit").equals("much")), "schema_mismatch"),
-        (select(field("blocked").equals("Perhaps")), "schema_mismatch"),
+        (select(field("creditLimit").equals("much")), "invalid"),
+        (select(field("blocked").equals("Perhaps")), "invalid"),
         (Query::of("customers").order_by("colour"), "schema_mismatch"),
         (Query::of("salesOrderLines"), "unsupported"),
     ] {
@@ -583,6 +584,61 @@ async fn bad_answers_are_typed_errors_that_name_the_fix() {
     let unauthorised = builder(&service, "nonsense").build().unwrap();
     let error = unauthorised.read(&query, None).await.unwrap_err();
     assert_eq!(error.code(), "oauth.insufficient_privileges");
+}
+
+#[tokio::test]
+async fn a_server_of_one_s_own_takes_a_user_and_a_key() {
+    let (service, _) = world().await;
+    service.add_user("sa", "sa:the-key", TENANT, Rights::full());
+    let connect = |key: &str| {
+        let address = Address::on_premises(&format!("{}/Production", service.uri()), Some("default")).unwrap();
+        let connection = Fixed::token("").connection().clone();
+        BusinessCentralBuilder::with_access_key(transport(), connection, "sa", key.into(), address)
+            .with_company(COMPANY)
+            .with_retry(quick())
+            .build()
+            .unwrap()
+    };
+    let erp = connect("the-key");
+    assert_eq!(
+        erp.read(&Query::of("items").select(["number"]), None)
+            .await
+            .unwrap()
+            .items
+            .len(),
+        12
+    );
+    assert_eq!(erp.environments().await.unwrap_err().code(), "unsupported");
+    assert!(!format!("{erp:?}").contains("the-key"));
+    let wrong = connect("another").companies().await.unwrap_err();
+    assert_eq!(wrong.code(), "oauth.insufficient_privileges");
+    // What belongs to the environment is read there, not in the company.
+    let companies = erp.read(&Query::of("companies").select(["name"]), None).await.unwrap();
+    assert_eq!(companies.items.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscriptions_are_made_renewed_and_ended() {
+    let host = Server::start(|request: &Request| match webhooks::handshake(&request.raw_query) {
+        Some(token) => Answer::of(200, "text/plain", token),
+        None => Answer::empty(202),
+    })
+    .await
+    .unwrap();
+    let (service, erp) = world().await;
+    let new = webhooks::NewSubscription {
+        notification_url: host.url(),
+        resource: webhooks::Resource::set(erp.address().route(), &COMPANY.into(), "customers"),
+        client_state: "the-state".into(),
+    };
+    let made = erp.subscribe(&new).await.unwrap();
+    assert_eq!(erp.subscriptions().await.unwrap(), [made.clone()]);
+    let renewed = erp.renew(&made, &new).await.unwrap();
+    assert!(renewed.expires >= made.expires && renewed.etag != made.etag);
+    assert_eq!(erp.renew(&made, &new).await.unwrap_err().code(), "conflict");
+    erp.unsubscribe(&renewed).await.unwrap();
+    assert_eq!(service.subscriptions(), 0);
+    assert_eq!(erp.renew(&renewed, &new).await.unwrap_err().code(), "not_found");
 }
 
 #[tokio::test]

@@ -262,6 +262,70 @@ async fn ids_are_trusted_once_they_were_seen_to_be_kept() {
     assert_eq!(world.service.counters().created_in("salesOrders"), 2);
 }
 
+/// A page that gives another id than it was brought: nothing is concluded from an id that is not there.
+#[tokio::test]
+async fn ids_that_are_not_kept_prove_nothing() {
+    let service = mock::BusinessCentral::builder().ignore_client_ids();
+    let world = World::with(service, FULL, ClientIds::Learned).await;
+    let first = world.run(order()).await;
+    assert_eq!(first.state, IntentState::Sent);
+    for (create, state) in [
+        (
+            order().with_natural_key("externalDocumentNumber", "ATLAS-9"),
+            IntentState::Sent,
+        ),
+        (order(), IntentState::Uncertain),
+    ] {
+        let before = world.service.counters().created_in("salesOrders");
+        world.service.faults().next("salesOrders.create", Fault::CutAfter);
+        assert_eq!(world.run(create).await.state, state);
+        assert_eq!(world.service.counters().created_in("salesOrders"), before + 1);
+    }
+}
+
+/// The first try came through late, and the second one collides with it: that is no conflict with somebody else.
+#[tokio::test]
+async fn a_create_that_collides_with_its_own_earlier_try_has_happened() {
+    let world = World::new().await;
+    let taken = ApiError::new(400, "Internal_EntityWithSameKeyExists", "It already exists.");
+    let Fault::Answer(answer) = mock::BusinessCentral::refusal(&taken) else {
+        panic!("a refusal is an answer");
+    };
+    world
+        .service
+        .faults()
+        .next("salesOrders.create", Fault::AnswerAfter(answer));
+    let ended = world.run(order()).await;
+    assert_eq!(ended.state, IntentState::Sent, "{:?}", ended.reason);
+    assert_eq!(world.service.counters().created_in("salesOrders"), 1);
+}
+
+/// A token that is over in the moment of an effect is no lack of rights.
+#[tokio::test]
+async fn a_write_with_a_token_that_is_over_is_tried_again() {
+    let world = World::new().await;
+    world.service.faults().next(
+        "salesOrders.create",
+        mock::BusinessCentral::refusal(&ApiError::unauthenticated()),
+    );
+    let ended = world.run(order()).await;
+    assert_eq!(ended.state, IntentState::Sent, "{:?}", ended.reason);
+    let counters = world.service.counters();
+    assert_eq!(
+        (
+            counters.created_in("salesOrders"),
+            counters.requests_of("salesOrders.create")
+        ),
+        (1, 2)
+    );
+
+    let world = World::new().await;
+    let refused = mock::BusinessCentral::refusal(&ApiError::unauthorized());
+    world.service.faults().always("*", refused);
+    assert_eq!(world.run(order()).await.state, IntentState::NotSent);
+    assert_eq!(world.service.counters().effects(), 0);
+}
+
 #[tokio::test]
 async fn an_update_is_made_on_what_was_read_and_on_nothing_else() {
     let world = World::new().await;
@@ -470,9 +534,10 @@ async fn a_batch_tells_of_each_part_and_a_snapshot_of_none_that_it_stayed() {
     let ended = world
         .run(Write::Batch(Batch::atomic([good("D"), bad(), good("F")])))
         .await;
+    let told = (ended.state, ended.reason.as_deref());
     assert_eq!(
-        kinds(&written(&ended))[..2],
-        ["rolled back", "rejected"],
+        told,
+        (IntentState::NotSent, Some("conflict")),
         "the service said 201 of the first"
     );
     assert_eq!(world.service.counters().created_in("customers"), 2);

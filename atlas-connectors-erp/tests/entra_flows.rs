@@ -10,7 +10,7 @@ use atlas_connectors::connection::Connections;
 use atlas_connectors::credential::{CredentialKey, KeyRing, RefreshingToken, Sealer, TokenSource as _, Vault};
 use atlas_connectors::http::{EgressRules, ReqwestTransport};
 use atlas_connectors::oauth::{
-    AdminConsentCallback, Begun, Callback, DeviceSignIn, OAuthApp, OAuthClient, OAuthProvider as _, SignIn,
+    AdminConsentCallback, Begun, Callback, DeviceSignIn, Loopback, OAuthApp, OAuthClient, OAuthProvider as _, SignIn,
     SignInRequest, SignedIn, Workflow,
 };
 use atlas_connectors::store::MemoryStore;
@@ -509,6 +509,34 @@ async fn many_tasks_make_one_call() {
     assert_eq!(world.entra.counters().token_calls, before + 1);
     assert_eq!(sources[1].token().await.unwrap().generation(), 2, "found in the store");
     assert_eq!(world.entra.counters().token_calls, before + 1);
+}
+
+#[tokio::test]
+async fn a_desktop_app_is_sent_back_to_localhost_with_any_port() {
+    let world = World::of(OAuthClient::public(PUBLIC_CLIENT_ID), |builder| builder).await;
+    let loopback = Loopback::bind().await.unwrap().named_localhost();
+    let mut request = world.request();
+    request.redirect = loopback.redirect().clone();
+    assert_eq!(request.redirect.host_str(), Some("localhost"));
+    let begun = world.sign_in.begin(request).await.unwrap();
+    let back = world.entra.consent(&begun.url).unwrap();
+    let browser = async {
+        let (status, _) = try_get(back.as_str(), None).await;
+        assert_eq!(status, 200);
+    };
+    let (callback, ()) = futures_util::future::join(loopback.wait(&begun, &world.clock), browser).await;
+    let signed_in = world
+        .sign_in
+        .complete(callback.unwrap(), &world.actor, &world.session)
+        .await
+        .unwrap();
+    assert_eq!(signed_in.identity.address.as_deref(), Some(USER));
+
+    // The number is another address, and not registered.
+    let mut request = world.request();
+    request.redirect = Loopback::bind().await.unwrap().redirect().clone();
+    let begun = world.sign_in.begin(request).await.unwrap();
+    assert_eq!(world.entra.consent(&begun.url).unwrap_err().number, 50_011);
 }
 
 /// Runs a device sign-in to its end, moving the clock whenever it waits; `meanwhile` acts after the first question.

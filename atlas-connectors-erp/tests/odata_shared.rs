@@ -2,7 +2,7 @@
 //!
 //! All of it lies in the shared folder (`fixtures/sap`, `fixtures/bc`). Without the folder the cases show as ignored. Counts of
 //! metadata were taken with another parser; meanings come from `sap-odata.md` and `business-central.md`.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on should stop")]
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

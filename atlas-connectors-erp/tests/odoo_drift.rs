@@ -109,7 +109,17 @@ async fn exchange(request: http::Request<bytes::Bytes>) -> Answered {
     use atlas_connectors::http::HttpTransport as _;
     let rules = atlas_connectors::http::EgressRules::strict().allow_loopback();
     let transport = ReqwestTransport::builder().with_egress(rules).build().unwrap();
-    let response = transport.send(request).await.unwrap();
+    let response = match transport.send(request).await {
+        Ok(response) => response,
+        // A redirect is refused by the transport itself; its status and that it was one are what is compared.
+        Err(error) => {
+            return Answered {
+                status: i64::from(error.status().unwrap()),
+                content_type: "text/html".to_owned(),
+                body: Vec::new(),
+            };
+        }
+    };
     let header = response.headers().get("content-type");
     Answered {
         status: i64::from(response.status().as_u16()),

@@ -118,7 +118,7 @@ fn judge(case: &Case, file: &Path) -> Result<(), Failed> {
             return Err(Failed::from("a message is in Display or Debug"));
         }
     }
-    if case.speaks != !error.messages().is_empty() {
+    if case.speaks == error.messages().is_empty() {
         return Err(Failed::from("messages for people: kept where there are none, or lost"));
     }
     Ok(())

@@ -134,6 +134,7 @@ async fn rows_come_typed_filtered_and_with_their_lines() {
                 "CreationDate",
                 "LastChangeDateTime",
                 "YY1_ExactAmount_SDH",
+                "YY1_Plant_SDH",
             ])
             .filter(field("PurchaseOrderByCustomer").equals("CUST-0002"))
             .expand(Expand::of(words.items).select([words.product, "RequestedQuantity"]));
@@ -157,6 +158,7 @@ async fn rows_come_typed_filtered_and_with_their_lines() {
         );
         assert!(order.value("LastChangeDateTime").unwrap().as_instant().is_some());
         assert!(order.etag().is_some());
+        assert!(order.value("YY1_Plant_SDH").unwrap().is_null(), "ABAP's empty text");
         let lines = order.value(words.items).unwrap().as_records().unwrap();
         assert_eq!(lines.len(), 2);
         assert_eq!(
@@ -510,8 +512,7 @@ async fn bad_answers_end_as_typed_errors() {
 async fn a_bearer_token_is_renewed_once() {
     let sap = Sap::start().await.unwrap();
     sap.accept_bearer("fresh");
-    let tokens = std::sync::Arc::new(Tokens::default());
-    let auth = atlas_connectors_erp::sap::SapAuth::Bearer(tokens.clone());
+    let auth = atlas_connectors_erp::sap::SapAuth::Bearer(std::sync::Arc::new(Tokens::default()));
     let erp = builder(sap.uri(), Version::V2, auth).build().unwrap();
     assert_eq!(
         erp.read(&Query::of("A_SalesOrder").select(["SalesOrder"]), None)
@@ -576,4 +577,54 @@ async fn the_plan_says_what_is_done_where() {
     );
     assert!(plan.on_client.iter().any(|step| step.what.contains("check rows")));
     assert_eq!(sap.counters().requests_of("read"), 0);
+}
+
+#[tokio::test]
+async fn the_servers_own_change_links_are_used_where_it_gives_them() {
+    for (version, first, second) in [
+        (
+            Version::V2,
+            r#"{"d":{"results":[{"SalesOrder":"1"}],"__delta":"A_SalesOrder?$select=SalesOrder&!deltatoken='d1'"}}"#,
+            r#"{"d":{"results":[{"SalesOrder":"5"}],"__delta":"A_SalesOrder?$select=SalesOrder&!deltatoken='d2'"}}"#,
+        ),
+        (
+            Version::V4,
+            r#"{"value":[{"SalesOrder":"1"}],"@odata.deltaLink":"SalesOrder?$deltatoken=d1"}"#,
+            r#"{"value":[{"SalesOrder":"5"},{"@removed":{"reason":"deleted"},"@odata.id":"SalesOrder('4')"}],"@odata.deltaLink":"SalesOrder?$deltatoken=d2"}"#,
+        ),
+    ] {
+        let sap = Sap::start().await.unwrap();
+        let erp = writer(&sap, version);
+        let query = Query::of(words(version).order).select(["SalesOrder"]);
+        sap.faults().next("read", Fault::text(200, "application/json", first));
+        let changes = erp.changes(&query, &ChangePoint::Beginning, None).await.unwrap();
+        assert_eq!(changes.records.len(), 1);
+        let since = ChangePoint::After(changes.cursor.unwrap());
+        sap.faults().next("read", Fault::text(200, "application/json", second));
+        let changes = erp.changes(&query, &since, None).await.unwrap();
+        assert_eq!(changes.records[0].key(), &RecordKey::single("5"), "{version:?}");
+        if version == Version::V4 {
+            assert_eq!(changes.deleted, [RecordKey::single("4")]);
+        }
+        // An old link is told: the host begins anew.
+        let since = ChangePoint::After(changes.cursor.unwrap());
+        sap.faults().next("read", Fault::status(410));
+        let error = erp.changes(&query, &since, None).await.unwrap_err();
+        assert_eq!(error.code(), "cursor_expired");
+        let other = Query::of(words(version).partner);
+        assert_eq!(erp.changes(&other, &since, None).await.unwrap_err().code(), "invalid");
+    }
+}
+
+#[tokio::test]
+async fn the_client_is_fixed_and_no_secret_is_shown() {
+    let sap = Sap::start().await.unwrap();
+    let erp = writer(&sap, Version::V2);
+    let query = Query::of("A_SalesOrder").in_company("200");
+    assert_eq!(erp.read(&query, None).await.unwrap_err().code(), "invalid");
+    let query = Query::of("A_SalesOrder").in_company("100").select(["SalesOrder"]);
+    assert_eq!(erp.read(&query, None).await.unwrap().items.len(), 12);
+    assert!(erp.companies().await.unwrap().is_empty());
+    let shown = format!("{erp:?} {:?}", builder(sap.uri(), Version::V2, basic(WRITER, PASSWORD)));
+    assert!(!shown.contains(PASSWORD) && !shown.contains("SAP_SESSIONID"), "{shown}");
 }

@@ -1,9 +1,11 @@
 //! Figures as ratios, in one table: `cargo run --release -p atlas-connectors-benches [-- --quick] [NAME…]`.
 //!
 //! Nothing is asserted about time: the table says what was wanted, and people judge. `--quick` runs small sizes, so that the
-//! measuring itself cannot rot. Names: sync, decode, governor, memory, tokens, outbox; all by default.
+//! measuring itself cannot rot. Names are in [`NAMES`]; all by default.
 
 mod decode;
+mod erp_odata;
+mod erp_rows;
 mod governor;
 mod mailbox;
 mod memory;
@@ -20,7 +22,9 @@ use std::process::ExitCode;
 use table::Figure;
 use world::Failure;
 
-const NAMES: [&str; 6] = ["sync", "decode", "governor", "memory", "tokens", "outbox"];
+const NAMES: [&str; 8] = [
+    "sync", "decode", "governor", "memory", "tokens", "outbox", "odata", "rows",
+];
 
 fn main() -> ExitCode {
     match run() {
@@ -39,10 +43,17 @@ fn main() -> ExitCode {
 fn run() -> Result<String, Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    if let [first, base, token, folder] = arguments.as_slice()
-        && first == memory::CHILD
-    {
-        return runtime.block_on(memory::child(base, token, folder));
+    match arguments.as_slice() {
+        [first, base, token, folder] if first == memory::CHILD => {
+            return runtime.block_on(memory::child(base, token, folder));
+        }
+        [first, records] if first == erp_rows::SERVE => return runtime.block_on(erp_rows::serve(records.parse()?)),
+        [first, base] if first == erp_rows::READ => {
+            // One thread, so that what it does in a second is what a core does.
+            let one = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            return one.block_on(erp_rows::read(base));
+        }
+        _ => {}
     }
     let (flags, names): (Vec<&str>, Vec<&str>) = arguments
         .iter()
@@ -71,7 +82,9 @@ async fn measure(name: &str, quick: bool) -> Result<Vec<Figure>, Failure> {
         "decode" => Box::pin(decode::measure(quick)).await,
         "governor" => Box::pin(governor::measure(quick)).await,
         "memory" => Box::pin(memory::measure(quick)).await,
+        "rows" => Box::pin(erp_rows::measure(quick)).await,
         "tokens" => Box::pin(tokens::measure(quick)).await,
+        "odata" => erp_odata::measure(quick),
         _ => Box::pin(outbox::measure(quick)).await,
     }
 }

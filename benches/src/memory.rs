@@ -53,7 +53,7 @@ async fn peak(messages: u64) -> Result<Option<u64>, Failure> {
 }
 
 /// In KiB; `None` where the system does not tell by file.
-fn peak_of_this_process() -> Option<u64> {
+pub(crate) fn peak_of_this_process() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse().ok()

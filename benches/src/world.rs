@@ -39,6 +39,11 @@ impl TokenSource for Fixed {
     async fn reject(&self, _rejected: &AccessToken) {}
 }
 
+/// Gives this token always.
+pub(crate) fn fixed(token: AccessToken) -> Arc<dyn TokenSource> {
+    Arc::new(Fixed(connection(), token))
+}
+
 /// A connection of its own.
 pub(crate) fn connection() -> ConnectionRef {
     ConnectionRef {

@@ -1,4 +1,5 @@
-//! Against servers that nobody here wrote: the Google of `emulate` and `oidc-provider-mock`. `.ci/run peers` installs, starts and
+//! Against servers that nobody here wrote: Google and Entra of `emulate`, `oidc-provider-mock`, and SAP's own OData stack with
+//! its application router. `.ci/run peers` installs, starts and
 //! names them. Gaps of theirs that the tests step around are said where they do.
 
 #![allow(
@@ -9,12 +10,18 @@
     reason = "a failing helper fails its test; the environment names the peers"
 )]
 
+#[path = "peers/business_central.rs"]
+mod business_central;
 #[path = "peers/cli.rs"]
 mod cli;
+#[path = "peers/entra.rs"]
+mod entra;
 #[path = "peers/mail.rs"]
 mod mail;
 #[path = "peers/oidc.rs"]
 mod oidc;
+#[path = "peers/sap.rs"]
+mod sap;
 #[path = "peers/sign_in.rs"]
 mod sign_in;
 

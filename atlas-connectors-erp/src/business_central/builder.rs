@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atlas_connectors::credential::TokenSource;
+use atlas_connectors::erp::DocumentMap;
 use atlas_connectors::http::{Client, ClientBuilder, ConnectionGate, Governor, HttpTransport, Quota, RetryPolicy};
 use atlas_connectors::{Clock, CompanyId, ConnectionRef, Result, SystemClock};
 use base64::Engine as _;
@@ -83,6 +84,7 @@ pub struct BusinessCentralBuilder {
     retry: Option<RetryPolicy>,
     deadline: Option<Duration>,
     max_body: Option<u64>,
+    documents: DocumentMap,
     clock: Arc<dyn Clock>,
 }
 
@@ -126,6 +128,7 @@ impl BusinessCentralBuilder {
             retry: None,
             deadline: None,
             max_body: None,
+            documents: super::document_map(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -170,6 +173,13 @@ impl BusinessCentralBuilder {
     /// Sets the overall time of a call, tries and waiting included.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets where the common documents are. Default: [`document_map`](super::document_map). For API pages of one's own, and to
+    /// name the field that holds a purchase order's reference, which the standard API does not have.
+    pub fn with_documents(mut self, documents: DocumentMap) -> Self {
+        self.documents = documents;
         self
     }
 
@@ -270,7 +280,13 @@ impl BusinessCentralBuilder {
             client = client.with_max_body(bytes);
         }
         let service = Service::new(client.build(), self.address, basic);
-        Ok(BusinessCentral::new(service, connection, self.settings, self.clock))
+        Ok(BusinessCentral::new(
+            service,
+            connection,
+            self.settings,
+            self.documents,
+            self.clock,
+        ))
     }
 }
 

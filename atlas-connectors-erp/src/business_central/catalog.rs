@@ -5,10 +5,10 @@
 
 use std::collections::HashMap;
 
-use atlas_connectors::Timestamp;
 use atlas_connectors::erp::{
-    Catalog, Entity, EntityKind, EntityName, EnumValue, Field, FieldKind, Service, ServiceState,
+    Catalog, Entity, EntityKind, EntityName, EnumValue, Field, FieldKind, Service, ServiceState, Verbs,
 };
+use atlas_connectors::{CompanyId, Timestamp};
 use serde::Deserialize;
 
 use super::member;
@@ -154,6 +154,11 @@ fn finish(entity: &mut Entity, model: &EntityModel, schema: &Schema, captions: &
     if let Some(label) = captions.sets.get(&set) {
         entity.label.clone_from(label);
     }
+    // Pages say what may be done with them; a set that says nothing is one of the service's own lists, to be read only.
+    let said = schema.entity_set(&set).map(|known| &known.restrictions);
+    if said.is_some_and(|may| (may.insertable, may.updatable, may.deletable) == (None, None, None)) {
+        entity.verbs = Verbs::READ;
+    }
     let ty = schema.entity_type(model.type_name());
     entity.kind = ty.map_or(EntityKind::Other, |ty| kind(schema, &set, ty, entity));
     let names: Vec<String> = entity
@@ -234,6 +239,16 @@ fn points_to(schema: &Schema, ty: &StructuredType, field: &str) -> Option<Entity
         .iter()
         .find(|set| set.entity_type == navigation.target)?;
     Some(EntityName::new(set.name.to_string()))
+}
+
+/// The path of a set below the API's root: within the company, but for the few that belong to the environment. A company
+/// has a relation to each of its own sets.
+pub(super) fn set_path(model: &Model, company: &CompanyId, set: &str) -> String {
+    let companies = model.entity(super::operation::READ, "companies");
+    match companies.is_ok_and(|companies| companies.field(set).is_none()) {
+        true => set.to_owned(),
+        false => format!("companies({company})/{set}"),
+    }
 }
 
 /// The document whose lines an entity holds: its set, and the relation that leads to the lines.

@@ -41,13 +41,19 @@ pub(super) struct Inner {
 }
 
 impl BusinessCentral {
-    pub(super) fn new(service: Service, connection: ConnectionRef, settings: Settings, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        service: Service,
+        connection: ConnectionRef,
+        settings: Settings,
+        documents: DocumentMap,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self(Arc::new(Inner {
             service,
             connection,
             settings,
             clock,
-            documents: super::document_map(),
+            documents,
             kept: Kept::default(),
             learned: Learned::default(),
         }))

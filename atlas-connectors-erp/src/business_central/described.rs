@@ -59,7 +59,7 @@ impl Inner {
         let captions = match self.settings.captions {
             true => match self
                 .service
-                .read_path(operation::DEFINITIONS, "entityDefinitions", true)
+                .read_path(operation::DEFINITIONS, "entityDefinitions", self.settings.replica)
                 .await
             {
                 Ok(answer) => Captions::read(&answer.body),
@@ -70,7 +70,7 @@ impl Inner {
         };
         let routes = match self
             .service
-            .read_path(operation::ROUTES, "apicategoryroutes", true)
+            .read_path(operation::ROUTES, "apicategoryroutes", self.settings.replica)
             .await
         {
             Ok(answer) => catalog::read_routes(&answer.body),

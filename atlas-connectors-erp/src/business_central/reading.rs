@@ -3,7 +3,7 @@
 use atlas_connectors::erp::{
     Comparison, EntityName, FieldKind, FieldName, Filter, Query, QueryPlan, Record, RecordKey, RecordRef, Shape, Value,
 };
-use atlas_connectors::error::{BadPayload, ErrorKind};
+use atlas_connectors::error::{BadPayload, ErrorKind, SchemaFault};
 use atlas_connectors::{CompanyId, Page, PageToken, Result};
 use serde::{Deserialize, Serialize};
 
@@ -75,9 +75,10 @@ impl Inner {
         }
         let set = query.entity.as_str().to_owned();
         let (path, through) = self.place(described, company, model, &mut query, operation)?;
-        let compiled = ODataQuery::compile(&self.dialect(), &described.model, &query).map_err(name)?;
+        let compiled = ODataQuery::compile(&self.dialect(), &described.model, &query)
+            .map_err(|error| name(unfit_value(error, &query)))?;
         Ok(Compiled {
-            path: path.unwrap_or_else(|| format!("companies({company})/{set}")),
+            path: path.unwrap_or_else(|| catalog::set_path(&described.model, company, &set)),
             query: compiled,
             through,
         })
@@ -284,13 +285,35 @@ impl Inner {
         }
         let compiled = ODataQuery::for_one(&self.dialect(), &described.model, entity, &shape).map_err(name)?;
         let key = key_predicate(&self.dialect(), model, key).map_err(name)?;
-        let path = with_options(&format!("companies({company})/{entity}{key}"), &compiled.options);
+        let set = catalog::set_path(&described.model, company, entity.as_str());
+        let path = with_options(&format!("{set}{key}"), &compiled.options);
         let answer = self.service.read_path(operation, &path, false).await?;
         let record = crate::rows::read_one(operation, &compiled.rows, &answer.body).map_err(name)?;
         record
             .map(translate::record)
             .ok_or_else(|| super::failed(BadPayload::Syntax, operation))
     }
+}
+
+/// A condition whose value does not fit its field is the host's mistake, and no difference of the schema.
+fn unfit_value(error: atlas_connectors::Error, query: &Query) -> atlas_connectors::Error {
+    let ErrorKind::SchemaMismatch {
+        path,
+        fault: SchemaFault::Type | SchemaFault::Value,
+    } = error.kind()
+    else {
+        return error;
+    };
+    let field = path.rsplit('.').next().unwrap_or_default();
+    let named = query
+        .filter
+        .iter()
+        .flat_map(Filter::fields)
+        .any(|name| name.as_str() == field);
+    if !named {
+        return error;
+    }
+    super::invalid(error.operation(), "value", "it does not fit the type of its field").with_context("field", path)
 }
 
 pub(super) fn with_options(path: &str, options: &str) -> String {

@@ -82,7 +82,7 @@ fn read(operation: &'static str, plan: &RowPlan, body: &[u8], limits: PageLimits
     };
     let state = PlanState::new(plan, &shared);
     let mut page = ODataPage::default();
-    let mut json = serde_json::Deserializer::from_slice(body);
+    let mut json = serde_json::Deserializer::from_str(reading.text()?);
     let envelope = Envelope {
         state: &state,
         page: &mut page,
@@ -219,7 +219,7 @@ impl<'de> Envelope<'_, '_> {
                 return named.deserialize(&mut json);
             }
         }
-        let members = serde::de::value::MapDeserializer::new(rest.into_iter().map(|(name, raw)| (name, raw)));
+        let members = serde::de::value::MapDeserializer::new(rest.into_iter());
         match RowSeed(self.state).visit_map(members)? {
             RowRead::Record(record) => self.page.records.push(record),
             RowRead::Removed | RowRead::Deferred => {}

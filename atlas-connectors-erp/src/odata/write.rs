@@ -313,15 +313,16 @@ fn forbidden(field: &Field, value: &Value, purpose: BodyFor, dialect: &Dialect) 
     if says_null && !field.nullable && dialect.null != NullStyle::Initial {
         return Some("not_null");
     }
-    if let (Some(most), Value::Text(text)) = (field.length, value) {
-        if field.kind == FieldKind::Text && text.chars().count() > usize::try_from(most).unwrap_or(usize::MAX) {
-            return Some("too_long");
-        }
+    if let (Some(most), Value::Text(text)) = (field.length, value)
+        && field.kind == FieldKind::Text
+        && text.chars().count() > usize::try_from(most).unwrap_or(usize::MAX)
+    {
+        return Some("too_long");
     }
-    if let (Some(scale), Value::Decimal(number)) = (field.scale, value) {
-        if number.round(scale) != *number {
-            return Some("too_many_digits");
-        }
+    if let (Some(scale), Value::Decimal(number)) = (field.scale, value)
+        && number.round(scale) != *number
+    {
+        return Some("too_many_digits");
     }
     None
 }

@@ -189,15 +189,20 @@ pub(super) async fn reconcile(
     let Some(now) = state(door, shapes, shape, call, key).await? else {
         return Ok(Reconciled::Unknown);
     };
-    let unmoved = matches!(&call.base, Base::Version(version) if now.version() == Some(version));
-    if unmoved {
-        return writing::settled(door, handle);
-    }
-    let reached = done_states(shape.model(), call.action.local()).is_some_and(|states| {
-        now.value("state")
+    let states = done_states(shape.model(), call.action.local()).unwrap_or_default();
+    let is_done = |value: Option<&Value>| {
+        value
             .and_then(Value::as_str)
             .is_some_and(|state| states.contains(&state))
-    });
+    };
+    let reached = is_done(now.value("state"));
+    let before = call.about.iter().find(|(name, _)| name.as_str() == "state");
+    // The shown second may hide a change: a state that was not there before decides before it.
+    let told_apart = reached && before.is_some_and(|(_, value)| !is_done(Some(value)));
+    let unmoved = matches!(&call.base, Base::Version(version) if now.version() == Some(version));
+    if unmoved && !told_apart {
+        return writing::settled(door, handle);
+    }
     if reached {
         let mut written = Written::at(key.clone());
         written.record = Some(now);

@@ -87,7 +87,7 @@ impl OdooBuilder {
             governor: None,
             gate: None,
             retry: None,
-            deadline: Duration::from_secs(150),
+            deadline: Duration::from_secs(110),
             max_body: 64 * 1024 * 1024,
             clock: Arc::new(SystemClock),
         }
@@ -118,7 +118,8 @@ impl OdooBuilder {
         self
     }
 
-    /// Sets the language of translated values; it must be installed. Default: `en_US`.
+    /// Sets the language of translated values and of messages. It must be installed, or every call is refused with "Invalid
+    /// language code"; `en_US` is unless somebody took it away. Default: `en_US`.
     pub fn with_language(mut self, language: &str) -> Self {
         self.settings.language = language.into();
         self
@@ -161,7 +162,7 @@ impl OdooBuilder {
         self
     }
 
-    /// Sets the overall time of a call. Default: 150 seconds, a little more than a server gives one.
+    /// Sets the overall time of a call. Default: 110 seconds, within a step of the outbox.
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self

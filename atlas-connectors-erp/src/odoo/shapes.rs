@@ -80,12 +80,15 @@ pub(super) fn no_field(model: &str, name: &str) -> Error {
     Error::new(kind, "odoo.fields").with_provider(super::provider())
 }
 
-/// Shapes that are kept, by model and language.
+/// Shapes by model, each with the time since when it is kept.
+type Kept = HashMap<Box<str>, (Duration, Arc<Shape>)>;
+
+/// Shapes that are kept for a while.
 #[derive(Debug)]
 pub(super) struct Shapes {
     clock: Arc<dyn Clock>,
     age: Duration,
-    kept: Mutex<HashMap<Box<str>, (Duration, Arc<Shape>)>>,
+    kept: Mutex<Kept>,
 }
 
 impl Shapes {
@@ -131,7 +134,7 @@ impl Shapes {
         Ok(shape)
     }
 
-    fn map(&self) -> MutexGuard<'_, HashMap<Box<str>, (Duration, Arc<Shape>)>> {
+    fn map(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

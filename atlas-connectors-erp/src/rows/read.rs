@@ -26,6 +26,23 @@ pub(crate) struct Reading<'a> {
     pub(crate) body: &'a [u8],
 }
 
+impl<'a> Reading<'a> {
+    /// The body as text, checked once instead of string by string.
+    ///
+    /// # Errors
+    /// [`BadPayload`] for what is not UTF-8.
+    pub(crate) fn text(&self) -> Result<&'a str> {
+        let body = self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(self.body);
+        std::str::from_utf8(body).map_err(|error| {
+            let fault = match error.error_len() {
+                None => BadPayload::Truncated,
+                Some(_) => BadPayload::Syntax,
+            };
+            Error::new(fault, self.operation).with_context("bytes", body.len())
+        })
+    }
+}
+
 /// Reads a JSON list of rows, at most so many.
 ///
 /// # Errors
@@ -38,7 +55,7 @@ pub fn read_rows(operation: &'static str, plan: &RowPlan, body: &[u8], most: usi
     };
     let state = PlanState::new(plan, &shared);
     let reading = Reading { operation, body };
-    let mut json = serde_json::Deserializer::from_slice(body);
+    let mut json = serde_json::Deserializer::from_str(reading.text()?);
     let read = ListSeed(&state).deserialize(&mut json);
     let records = read
         .and_then(|records| json.end().map(|()| records))
@@ -58,7 +75,7 @@ pub fn read_one(operation: &'static str, plan: &RowPlan, body: &[u8]) -> Result<
     };
     let state = PlanState::new(plan, &shared);
     let reading = Reading { operation, body };
-    let mut json = serde_json::Deserializer::from_slice(body);
+    let mut json = serde_json::Deserializer::from_str(reading.text()?);
     let read = RowSeed(&state).deserialize(&mut json);
     let row = read
         .and_then(|row| json.end().map(|()| row))

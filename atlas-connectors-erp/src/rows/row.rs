@@ -38,7 +38,7 @@ pub(crate) struct PlanState<'p> {
     plan: &'p RowPlan,
     pub(super) shared: &'p Shared,
     order: RefCell<Vec<(Box<str>, Slot)>>,
-    nested: Vec<Option<Box<PlanState<'p>>>>,
+    nested: Vec<Option<Box<Self>>>,
     is_key: Vec<bool>,
 }
 
@@ -80,10 +80,10 @@ impl<'p> PlanState<'p> {
     /// Members come in the same order in every row, nearly always.
     fn slot(&self, at: usize, name: &str) -> Slot {
         let mut order = self.order.borrow_mut();
-        if let Some((known, slot)) = order.get(at) {
-            if **known == *name {
-                return *slot;
-            }
+        if let Some((known, slot)) = order.get(at)
+            && **known == *name
+        {
+            return *slot;
         }
         let slot = self.look_up(name);
         let entry = (name.into(), slot);

@@ -23,8 +23,7 @@ pub enum SapAuth {
     /// ([`client_credentials_refresher`](atlas_connectors::oauth::OAuthApp::client_credentials_refresher)) or a SAML
     /// assertion of the host ([`saml_bearer_refresher`](atlas_connectors::oauth::OAuthApp::saml_bearer_refresher)).
     Bearer(Arc<dyn TokenSource>),
-    /// A client certificate, which the transport presents
-    /// ([`TlsSettings`](atlas_connectors::http::TlsSettings)); requests carry nothing.
+    /// A client certificate, which the transport presents (the core's `TlsSettings`); requests carry nothing.
     Certificate,
     /// Headers that somebody else makes, such as those of a BTP destination.
     Headers(Arc<dyn ReadyHeaders>),

@@ -13,6 +13,7 @@ impl Inner {
         self.check_company(scope.company.as_ref())?;
         let mut catalog = Catalog::new(crate::sap::provider(), self.session.clock().now());
         catalog.language = Some(self.session.system().language().to_owned());
+        catalog.system = self.session.system().client().map(|client| format!("client {client}"));
         let mut absent = None;
         let known = self.services.load(scope.refresh).await?;
         for (service, state) in &known {

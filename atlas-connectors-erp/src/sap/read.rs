@@ -261,10 +261,10 @@ impl Inner {
     }
 
     pub(super) fn limits(&self) -> PageLimits {
-        let mut limits = PageLimits::default();
-        limits.rows = self.settings.most_rows;
-        limits.bytes = usize::try_from(self.settings.max_body).unwrap_or(usize::MAX);
-        limits
+        PageLimits {
+            rows: self.settings.most_rows,
+            bytes: usize::try_from(self.settings.max_body).unwrap_or(usize::MAX),
+        }
     }
 
     pub(super) async fn get_one(&self, at: &RecordRef, shape: &Shape) -> Result<Record> {
@@ -346,9 +346,10 @@ fn keyset(entity: &EntityModel, query: &Query) -> Option<Vec<(FieldName, bool)>>
     let support = entity.entity().support;
     let comparable = |name: &FieldName| {
         entity.field(name.as_str()).is_some_and(|(field, _)| {
+            // Stamps of a system are finer than a millisecond, which is all that is kept of them here.
             let ordered = !matches!(
                 field.kind,
-                FieldKind::Bool | FieldKind::Guid | FieldKind::Enum | FieldKind::Other
+                FieldKind::Bool | FieldKind::Guid | FieldKind::Enum | FieldKind::Instant | FieldKind::Other
             );
             field.filterable && field.sortable && ordered
         })

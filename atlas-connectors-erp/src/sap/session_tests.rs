@@ -1,5 +1,7 @@
 //! Tokens, cookies and logon against the mock, on one session with many users at once.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

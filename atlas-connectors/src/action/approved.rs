@@ -197,6 +197,34 @@ pub trait Action: fmt::Debug + Clone + Serialize + DeserializeOwned + Send + Syn
 ///     Default::default()
 /// }
 /// ```
+///
+/// A record is written with one, and with a write alone it is not:
+///
+/// ```
+/// use atlas_connectors::action::{Approved, Prepared};
+/// use atlas_connectors::erp::{ErpConnector, Write};
+/// async fn begin(erp: &dyn ErpConnector, write: &Approved<Write>) -> atlas_connectors::Result<Prepared<Write>> {
+///     erp.prepare(write).await
+/// }
+/// ```
+///
+/// ```compile_fail,E0308
+/// use atlas_connectors::action::{Approved, Prepared};
+/// use atlas_connectors::erp::{ErpConnector, Write};
+/// async fn begin(erp: &dyn ErpConnector, write: &Write) -> atlas_connectors::Result<Prepared<Write>> {
+///     erp.prepare(write).await
+/// }
+/// ```
+///
+/// Nor is a preparation made by hand:
+///
+/// ```compile_fail,E0451
+/// use atlas_connectors::action::{Approved, Prepared};
+/// use atlas_connectors::erp::{ErpConnector, Write, Written};
+/// async fn commit(erp: &dyn ErpConnector, approved: Approved<Write>) -> atlas_connectors::Result<Written> {
+///     erp.commit(Prepared { approved, handle: None }).await
+/// }
+/// ```
 #[must_use = "an approval is consumed with its claim; unused, the effect does not happen"]
 pub struct Approved<A> {
     action: A,

@@ -212,8 +212,8 @@ impl fmt::Debug for IntentRow {
     }
 }
 
-/// An intent as a host sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// An intent as a host sees it. `Debug` tells whether there is an outcome, not what it holds: of a write to an ERP it is the record.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Intent {
     /// The intent.
@@ -257,6 +257,24 @@ impl Intent {
         let outcome = self.outcome.clone()?;
         (self.kind == A::KIND).then_some(())?;
         serde_json::from_value(outcome).ok()
+    }
+}
+
+impl fmt::Debug for Intent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Intent")
+            .field("id", &self.id)
+            .field("connection", &self.connection)
+            .field("kind", &self.kind)
+            .field("state", &self.state)
+            .field("key", &self.key)
+            .field("digest", &self.digest)
+            .field("available", &self.available)
+            .field("attempts", &self.attempts)
+            .field("reason", &self.reason)
+            .field("outcome", &self.outcome.is_some())
+            .field("rejection", &self.rejection)
+            .finish_non_exhaustive()
     }
 }
 

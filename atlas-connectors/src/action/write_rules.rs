@@ -52,7 +52,8 @@ pub struct WriteRule {
     pub verbs: Vec<String>,
     /// Actions. Compared whatever their case and namespace.
     pub actions: Vec<ActionName>,
-    /// Companies. A write that names none is in none of them.
+    /// Companies. A write that names none may be in any of them, as it takes the connection's own: a rule that forbids is about
+    /// it, a rule that allows is not.
     pub companies: Vec<CompanyId>,
 }
 
@@ -117,8 +118,9 @@ impl WriteRule {
         self
     }
 
-    fn is_about(&self, target: &Target, part: &TargetPart) -> bool {
-        let same = |one: &str, other: &str| one.eq_ignore_ascii_case(other);
+    /// Whether the rule is about a part; `unnamed` if it is about a write that names no company too.
+    fn is_about(&self, target: &Target, part: &TargetPart, unnamed: bool) -> bool {
+        let same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
         let entity = self.entities.is_empty()
             || self
                 .entities
@@ -128,10 +130,12 @@ impl WriteRule {
         let called = part.action.as_ref();
         let action = self.actions.is_empty() || self.actions.iter().any(|known| called == Some(known));
         let company = self.companies.is_empty()
-            || target
-                .company
-                .as_ref()
-                .is_some_and(|named| self.companies.contains(named));
+            || match &target.company {
+                // Ids are compared as they stand for what is allowed, and whatever their case for what is forbidden.
+                Some(named) if unnamed => self.companies.iter().any(|known| same(known.as_str(), named.as_str())),
+                Some(named) => self.companies.contains(named),
+                None => unnamed,
+            };
         entity && verb && action && company
     }
 }
@@ -143,16 +147,20 @@ impl ApprovalPolicy for WriteRules {
         let Some(target) = action.target else {
             return Ok(hold("write-rules:other-kind"));
         };
-        let about = |rules: &'_ [WriteRule], part: &TargetPart| -> Option<String> {
+        let about = |rules: &'_ [WriteRule], part: &TargetPart, unnamed: bool| -> Option<String> {
             rules
                 .iter()
-                .find(|rule| rule.is_about(target, part))
+                .find(|rule| rule.is_about(target, part, unnamed))
                 .map(|rule| rule.name.clone())
         };
-        if let Some(rule) = target.parts.iter().find_map(|part| about(&self.deny, part)) {
+        if let Some(rule) = target.parts.iter().find_map(|part| about(&self.deny, part, true)) {
             return Ok(Verdict::Deny { rule });
         }
-        let allowed: Option<Vec<String>> = target.parts.iter().map(|part| about(&self.allow, part)).collect();
+        let allowed: Option<Vec<String>> = target
+            .parts
+            .iter()
+            .map(|part| about(&self.allow, part, false))
+            .collect();
         Ok(match allowed.and_then(|rules| rules.into_iter().next()) {
             Some(rule) => Verdict::Allow { rule },
             None => hold("write-rules"),
@@ -163,5 +171,71 @@ impl ApprovalPolicy for WriteRules {
         // Serialising plain data does not fail; were it to, the version would only be less telling.
         let json = serde_json::to_vec(self).unwrap_or_default();
         format!("write-rules:{}", sha256(&json))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::{ConnectionRef, Identity};
+    use crate::ids::{ActorId, Epoch};
+
+    async fn verdict(rules: &WriteRules, target: &Target) -> Verdict {
+        let connection = ConnectionRef {
+            tenant: "acme".into(),
+            connection: "c-1".into(),
+            epoch: Epoch::FIRST,
+            provider: "memory".into(),
+        };
+        let identity = Identity {
+            subject: "s".into(),
+            address: None,
+            tenant: None,
+        };
+        let author = ActorId::new("bot");
+        let action = ProposedAction::new("erp.write", &connection, &identity, &author).touching(target);
+        rules.evaluate(&action).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_rule_about_a_company_is_not_passed_by_naming_none() {
+        let rules = WriteRules::new()
+            .deny(WriteRule::new("not-here").company("abroad").entity("Ärzte"))
+            .allow(WriteRule::new("at-home").company("home"));
+        let denied = Verdict::Deny {
+            rule: "not-here".into(),
+        };
+        let of = |entity: &str| Target::new(entity, "update");
+        assert_eq!(verdict(&rules, &of("ärzte").in_company("abroad")).await, denied);
+        assert_eq!(verdict(&rules, &of("ärzte").in_company("ABROAD")).await, denied);
+        assert_eq!(verdict(&rules, &of("ÄRZTE")).await, denied);
+        assert!(matches!(verdict(&rules, &of("orders")).await, Verdict::Hold { .. }));
+        let allowed = Verdict::Allow { rule: "at-home".into() };
+        assert_eq!(verdict(&rules, &of("orders").in_company("home")).await, allowed);
+        assert!(matches!(
+            verdict(&rules, &of("orders").in_company("HOME")).await,
+            Verdict::Hold { .. }
+        ));
+    }
+
+    #[tokio::test]
+    async fn one_forbidden_part_forbids_a_batch_and_all_have_to_be_allowed() {
+        let rules = WriteRules::new()
+            .deny(WriteRule::new("no-posting").action("post"))
+            .allow(WriteRule::new("notes").entity("notes").verb("create"));
+        let mut batch = Target::new("notes", "create");
+        assert_eq!(verdict(&rules, &batch).await, Verdict::Allow { rule: "notes".into() });
+        batch.parts.extend(Target::new("orders", "create").parts);
+        assert!(matches!(verdict(&rules, &batch).await, Verdict::Hold { .. }));
+        batch.parts.extend(Target::action("orders", "Microsoft.NAV.POST").parts);
+        let denied = Verdict::Deny {
+            rule: "no-posting".into(),
+        };
+        assert_eq!(verdict(&rules, &batch).await, denied);
+        let empty = Target {
+            company: None,
+            parts: Vec::new(),
+        };
+        assert!(matches!(verdict(&rules, &empty).await, Verdict::Hold { .. }));
     }
 }

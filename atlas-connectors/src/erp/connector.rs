@@ -108,7 +108,8 @@ pub trait ErpConnector: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// With [`crate::error::Effect::Unknown`] when the request left and no clear answer came,
     /// [`crate::error::Effect::Happened`] when it was accepted and the answer could not be read,
-    /// [`crate::error::Effect::None`] only if the provider refused before acting, or says that it rolled back.
+    /// [`crate::error::Effect::None`] only if the provider refused before acting, or says that it rolled back. An atomic batch that
+    /// was undone is such an error too, and no [`Written`]: what did not happen is never told as done.
     /// [`crate::erp::WriteRejected::of`] tells the refusals apart.
     async fn commit(&self, prepared: Prepared<Write>) -> Result<Written>;
 

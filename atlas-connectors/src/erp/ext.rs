@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use crate::erp::document::{Document, DocumentFilter, DocumentKind, DocumentRef};
 use crate::erp::{
-    Catalog, CatalogScope, ChangePoint, DocumentTable, EntityName, ErpConnector, Filter, Query, Record, RecordChanges,
-    RecordKey, Value,
+    Catalog, CatalogScope, ChangePoint, DocumentTable, EntityName, ErpConnector, FieldKind, Filter, Query, Record,
+    RecordChanges, RecordKey, Value,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::CompanyId;
@@ -121,13 +121,22 @@ pub trait ErpConnectorExt: ErpConnector {
                 let what = "a sweep over keys of several fields";
                 return Err(Error::new(ErrorKind::Unsupported { what }, "erp.missing"));
             };
+            // A key is text here, and a number where the field is one: a value of another type would be refused.
+            let whole = described.field(key_field.as_str()).map(|field| field.kind) == Some(FieldKind::Integer);
+            let value = |key: &RecordKey| {
+                let text = key.as_single().unwrap_or_default();
+                match text.parse::<i64>() {
+                    Ok(number) if whole => Value::Integer(number),
+                    _ => Value::from(text),
+                }
+            };
             let mut missing = Vec::new();
             for portion in keys.chunks(KEYS_AT_ONCE) {
                 let mut query = Query::of(entity.clone())
                     .select([key_field.clone()])
                     .filter(Filter::In {
                         field: key_field.clone(),
-                        values: portion.iter().map(|key| Value::from(key.to_string())).collect(),
+                        values: portion.iter().map(value).collect(),
                     });
                 query.company = company.cloned();
                 let there: BTreeSet<RecordKey> = self
@@ -279,18 +288,25 @@ impl<C: ?Sized> Drop for Reading<C> {
 #[derive(Default)]
 struct Pages {
     token: Option<PageToken>,
+    /// A token passed before, moved on at every power of two: a circle of any length comes back to it, and one token is held.
+    mark: Option<PageToken>,
+    passed: u64,
 }
 
 impl Pages {
     /// Goes on to the next page, if there is one.
     fn go_on(&mut self, next: Option<PageToken>) -> Result<bool> {
         let Some(next) = next else { return Ok(false) };
-        if self.token.as_ref() == Some(&next) {
+        if self.token.as_ref() == Some(&next) || self.mark.as_ref() == Some(&next) {
             let kind = ErrorKind::SchemaMismatch {
                 path: "next page".to_owned(),
                 fault: crate::error::SchemaFault::Value,
             };
             return Err(Error::new(kind, "erp.pages"));
+        }
+        self.passed = self.passed.saturating_add(1);
+        if self.passed.is_power_of_two() {
+            self.mark = Some(next.clone());
         }
         self.token = Some(next);
         Ok(true)
@@ -311,4 +327,26 @@ fn one<D>(mut found: Vec<D>) -> Result<Option<D>> {
 fn gone(entity: &EntityName) -> Error {
     let service = entity.to_string();
     Error::new(ErrorKind::ServiceMissing { service }, "erp.missing")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_circle_of_any_length_is_found_and_a_long_way_is_none() {
+        for length in [1, 2, 3, 7, 100] {
+            let mut pages = Pages::default();
+            let ended = (0..20)
+                .chain((20..20 + length).cycle())
+                .take(2_000)
+                .position(|page| pages.go_on(Some(PageToken::new(page.to_string()))).is_err());
+            assert!(ended.is_some(), "a circle of {length} pages");
+        }
+        let mut pages = Pages::default();
+        for page in 0..5_000 {
+            assert!(pages.go_on(Some(PageToken::new(page.to_string()))).unwrap());
+        }
+        assert!(!pages.go_on(None).unwrap());
+    }
 }

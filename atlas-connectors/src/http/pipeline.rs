@@ -32,13 +32,9 @@ impl Client {
     pub(super) async fn whole(&self, call: Call) -> Result<Response> {
         self.run(call, |opened: Opened| async move {
             let limit = usize::try_from(opened.cap).unwrap_or(usize::MAX);
-            let body = opened.body.collect(limit).await?;
+            let body = opened.body.gather(limit).await?;
             Span::current().record("bytes", body.len());
-            Ok(Response::new(
-                opened.parts.status,
-                opened.parts.headers,
-                Bytes::from(body),
-            ))
+            Ok(Response::new(opened.parts.status, opened.parts.headers, body))
         })
         .await
     }

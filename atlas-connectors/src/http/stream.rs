@@ -27,18 +27,29 @@ impl ByteStream {
     ///
     /// # Errors
     /// [`crate::error::BadPayload::TooLarge`] past the limit, and whatever ends the stream.
-    pub async fn collect(mut self, limit: usize) -> Result<Vec<u8>> {
+    pub async fn collect(self, limit: usize) -> Result<Vec<u8>> {
+        Ok(self.gather(limit).await?.into())
+    }
+
+    /// As [`ByteStream::collect`], without a copy where the body is one chunk.
+    pub(crate) async fn gather(mut self, limit: usize) -> Result<Bytes> {
         use futures_util::StreamExt as _;
 
+        let mut first = Bytes::new();
         let mut all = Vec::new();
         while let Some(chunk) = self.0.next().await {
             let chunk = chunk?;
-            if all.len().saturating_add(chunk.len()) > limit {
+            if (first.len() + all.len()).saturating_add(chunk.len()) > limit {
                 return Err(crate::Error::new(crate::error::BadPayload::TooLarge, "http.collect"));
             }
+            if first.is_empty() && all.is_empty() {
+                first = chunk;
+                continue;
+            }
+            all.extend_from_slice(&std::mem::take(&mut first));
             all.extend_from_slice(&chunk);
         }
-        Ok(all)
+        Ok(if all.is_empty() { first } else { all.into() })
     }
 }
 

@@ -67,10 +67,10 @@ pub(crate) async fn collect(answer: Response<ByteStream>, limit: usize) -> Resul
     use crate::error::Effect;
 
     let (parts, body) = answer.into_parts();
-    let body = body.collect(limit).await.map_err(|error| match error.effect() {
+    let body = body.gather(limit).await.map_err(|error| match error.effect() {
         // The answer had begun, so the request had left.
         Effect::None => error.with_effect(Effect::Unknown),
         _ => error,
     })?;
-    Ok(Response::from_parts(parts, Bytes::from(body)))
+    Ok(Response::from_parts(parts, body))
 }

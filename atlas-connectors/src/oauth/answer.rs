@@ -243,7 +243,7 @@ fn refusal(
         error => error,
     };
     let error = Error::new(class, operation).with_provider_code(&raw.error);
-    match raw.claims.as_ref().and_then(|claims| challenge::of_text(claims)) {
+    match raw.claims.as_ref().and_then(challenge::of_text) {
         Some(challenge) => error.with_claims_challenge(challenge),
         None => error,
     }

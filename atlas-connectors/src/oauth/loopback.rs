@@ -89,6 +89,17 @@ impl Loopback {
         Ok(Self { listener, redirect })
     }
 
+    /// Names the machine `localhost` in the redirect address instead of `127.0.0.1`: Entra ignores the port of `http://localhost` only.
+    ///
+    /// RFC 8252, section 8.3, prefers the number: whoever may write the machine's table of hosts can lead the name elsewhere. It listens
+    /// on `127.0.0.1` all the same, which browsers try for the name, too.
+    #[must_use]
+    pub fn named_localhost(mut self) -> Self {
+        // It cannot fail: the address is http and has a host.
+        let _ = self.redirect.set_host(Some("localhost"));
+        self
+    }
+
     /// Where the provider is to send the browser.
     pub fn redirect(&self) -> &Url {
         &self.redirect
@@ -176,7 +187,11 @@ impl Loopback {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case("host").then(|| value.trim())
         })?;
-        let expected = format!("127.0.0.1:{}", self.redirect.port_or_known_default()?);
+        let expected = format!(
+            "{}:{}",
+            self.redirect.host_str()?,
+            self.redirect.port_or_known_default()?
+        );
         let (path, query) = target.split_once('?')?;
         if host != expected || path != self.redirect.path() {
             return None;

@@ -3,17 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use async_trait::async_trait;
-use secrecy::ExposeSecret as _;
-
 use crate::clock::Timestamp;
-use crate::credential::{SealContext, Sealer};
+use crate::credential::Sealer;
 use crate::error::{Error, ErrorKind, Result, StorageFault};
 use crate::ids::{LabelId, MessageId, ThreadId};
 use crate::mail::{Message, Thread};
 use crate::page::{Page, PageToken};
-use crate::sync::item::{SEAL_FIELD, fold};
+use crate::sync::item::fold;
+use crate::sync::sealed;
 use crate::sync::{MailboxKey, StoredMessage, SyncStore};
+use async_trait::async_trait;
 
 /// What to show of the inbox; conditions are joined by "and" and have to hold for one and the same message.
 ///
@@ -356,7 +355,7 @@ impl Inbox {
     /// One conversation, oldest message first; `None` if no message of it is stored.
     ///
     /// # Errors
-    /// [`crate::error::StorageFault`]; `Key` or `Corrupt` if a message does not open, and nothing is shown as empty then.
+    /// [`crate::error::StorageFault`]; `Key`, `Corrupt` or `Schema` if a message does not open, and nothing is shown as empty then.
     pub async fn thread(&self, id: &ThreadId) -> Result<Option<Thread>> {
         let rows = self.store.thread_messages(&self.key, id).await?;
         if rows.is_empty() {
@@ -397,14 +396,7 @@ impl Inbox {
     fn open(&self, row: StoredMessage) -> Result<Message> {
         let missing = || Error::new(StorageFault::Corrupt, "inbox.open");
         let sealed = row.sealed.as_ref().ok_or_else(missing)?;
-        let context = SealContext::item(
-            &self.key.tenant,
-            &self.key.connection,
-            SEAL_FIELD,
-            row.message.id.as_str(),
-        );
-        let clear = self.sealer.open(context, sealed)?;
-        let mut message: Message = serde_json::from_slice(clear.expose_secret()).map_err(|_| missing())?;
+        let mut message = sealed::open(&self.sealer, &self.key, &row.message.id, sealed)?;
         // Labels change without the message being sealed anew.
         message.meta.labels = row.labels;
         Ok(message)

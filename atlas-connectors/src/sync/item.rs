@@ -66,16 +66,19 @@ impl fmt::Debug for StoredHeaders {
 /// The headers of a message that are kept in clear.
 pub(super) fn headers_of(message: &Message) -> StoredHeaders {
     let lists = [&message.from, &message.reply_to, &message.to, &message.cc, &message.bcc];
-    let mut participants_key = String::new();
+    let mut participants_key = String::with_capacity(256);
     for address in lists.into_iter().flatten().chain(&message.sender) {
         for text in [address.name.as_deref(), Some(address.address.as_str())]
             .into_iter()
             .flatten()
         {
-            let line = fold(text);
+            let begin = participants_key.len();
+            fold_into(&mut participants_key, text);
             // Most people appear several times: as author, as the one to answer, as recipient.
-            if !participants_key.lines().any(|known| known == line) {
-                participants_key.push_str(&line);
+            let (known, line) = participants_key.split_at(begin);
+            if known.lines().any(|known| known == line) {
+                participants_key.truncate(begin);
+            } else {
                 participants_key.push('\n');
             }
         }
@@ -93,14 +96,18 @@ pub(super) fn headers_of(message: &Message) -> StoredHeaders {
     }
 }
 
-/// What a sealed message is bound to, beside its connection and id.
-pub(super) const SEAL_FIELD: &str = "inbox.message";
-
 /// Text as search compares it: lower case, white space folded to single spaces.
 pub(crate) fn fold(text: &str) -> String {
     let mut folded = String::with_capacity(text.len());
+    fold_into(&mut folded, text);
+    folded
+}
+
+/// Puts folded text behind what is there.
+fn fold_into(folded: &mut String, text: &str) {
+    let first = folded.len();
     for word in text.split_whitespace() {
-        if !folded.is_empty() {
+        if folded.len() > first {
             folded.push(' ');
         }
         if word.is_ascii() {
@@ -113,7 +120,6 @@ pub(crate) fn fold(text: &str) -> String {
             folded.extend(word.chars().flat_map(char::to_lowercase));
         }
     }
-    folded
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod progress;
 mod push;
 mod quarantine;
 mod schedule;
+mod sealed;
 mod settings;
 mod sink;
 mod state;

@@ -1,9 +1,9 @@
-//! For test harnesses: a clock that is moved by hand, behaviour suites, fault injection, crash points and, with the feature
+//! For test harnesses: a clock that is moved by hand, an ERP in memory, behaviour suites, fault injection, crash points and, with the feature
 //! `mock-server`, the shell of mock servers.
 
 mod clock;
 mod crash;
-mod erp;
+pub(crate) mod erp;
 #[cfg(any(test, feature = "mock-server"))]
 pub mod server;
 pub mod suites;

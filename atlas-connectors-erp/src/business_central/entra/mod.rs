@@ -21,8 +21,8 @@
 //! refuse refreshes over `organizations`.
 //!
 //! # Public and confidential clients
-//! A desktop app is an [`OAuthClient::public`](atlas_connectors::oauth::OAuthClient::public) with the redirect `http://localhost`; a
-//! server has a secret. Entra refuses a secret from the former (700025) and its lack from the latter (7000218).
+//! A desktop app is an [`OAuthClient::public`](atlas_connectors::oauth::OAuthClient::public) with the redirect `http://localhost`
+//! ([`Loopback::named_localhost`](atlas_connectors::oauth::Loopback::named_localhost)); a server has a secret. Entra refuses a secret from the former (700025) and its lack from the latter (7000218).
 //!
 //! # Ending a grant
 //! Entra has no endpoint at which an app could revoke its grant. A disconnect erases the tokens here; the person removes the app at the
@@ -37,7 +37,7 @@ mod dialect;
 mod scopes;
 mod table;
 
-pub use authority::{EntraBuilder, EntraTenant};
+pub use authority::{EntraBuilder, EntraTenant, TenantGuid};
 pub use codes::{EntraAction, EntraClass, EntraCode};
 pub use dialect::EntraOAuth;
 pub use scopes::BUSINESS_CENTRAL;

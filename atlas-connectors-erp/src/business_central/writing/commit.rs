@@ -4,7 +4,7 @@ use atlas_connectors::action::{Approved, HandleState, Prepared};
 use atlas_connectors::erp::{
     Adjusted, Batch, Etag, FieldName, PartOutcome, Record, RecordKey, Rejection, Shape, Value, Write, Written,
 };
-use atlas_connectors::error::{Effect as Happened, ErrorKind};
+use atlas_connectors::error::{Effect as Happened, ErrorKind, OAuthError};
 use atlas_connectors::{CompanyId, Error, Result};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, IF_MATCH};
@@ -97,13 +97,53 @@ impl Inner {
             Ok(answer) => answer,
             // Accepted; only the answer could not be read. Saying "failed" here would invite a second one.
             Err(error) if error.effect() == Happened::Happened => return Ok(unread(write, id)),
-            Err(error) => return Err(error),
+            Err(error) => return self.refused_or_there(described, &company, write, id, error).await,
         };
         let mut written = self.written(described, write, id, &answer.body)?;
         if matches!(write, Write::Action(_)) {
             written.record = self.after_action(described, &company, write).await;
         }
         Ok(written)
+    }
+
+    /// What a refusal comes to, once it is known what it refused.
+    async fn refused_or_there(
+        &self,
+        described: &Described,
+        company: &CompanyId,
+        write: &Write,
+        id: Option<&str>,
+        error: Error,
+    ) -> Result<Written> {
+        if let (Write::Create(create), Some(id)) = (write, id)
+            && *error.kind() == ErrorKind::Conflict
+            && create.value("id").is_none()
+        {
+            // The id is made of the intent and nobody else's: what is there under it came from an earlier try of this one.
+            let model = described.model.entity(operation::CREATE, create.entity.as_str())?;
+            let shape = Shape::of(watched(model, write));
+            let key = RecordKey::single(id);
+            let there = self.record_of(described, company, &create.entity, &key, &shape, operation::CREATE);
+            if let Ok(record) = there.await {
+                let mut written = Written::at(key);
+                written.adjusted = adjusted(model, write, &record);
+                written.record = Some(record);
+                return Ok(written);
+            }
+        }
+        Err(self.unauthorized(error).await)
+    }
+
+    /// A 401 on an effect may mean no more than a token that was over, for an effect is sent once. A read with a fresh
+    /// one tells: if it passes, the write may be tried again.
+    async fn unauthorized(&self, error: Error) -> Error {
+        if error.status() != Some(401) {
+            return error;
+        }
+        match self.companies(operation::COMPANIES).await {
+            Ok(_) => failed(OAuthError::Transient, error.operation()).with_status(401),
+            Err(_) => error,
+        }
     }
 
     /// The etag to send: the one that the write was decided on, or the present one of a record that is still as it was.
@@ -183,7 +223,7 @@ impl Inner {
         {
             Ok(answer) => answer,
             Err(error) if error.effect() == Happened::Happened => return Ok(unknown(batch)),
-            Err(error) => return Err(error),
+            Err(error) => return Err(self.unauthorized(error).await),
         };
         let content_type = answer.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let content_type = content_type.unwrap_or("application/json");
@@ -195,11 +235,31 @@ impl Inner {
         let Ok(results) = read else {
             return Ok(unknown(batch));
         };
+        if batch.atomic
+            && let Some(error) = self.undone(batch, &results)
+        {
+            return Err(error);
+        }
         let mut written = Written::unread();
         for (at, (part, result)) in batch.parts.iter().zip(results).enumerate() {
             written.parts.push(self.outcome(described, part, handle.id(at), result));
         }
         Ok(written)
+    }
+
+    /// Why nothing of a transaction remains, if nothing does: its refused part, and which one that was.
+    fn undone(&self, batch: &Batch, results: &[PartResult]) -> Option<Error> {
+        let void = |result: &PartResult| !matches!(result, PartResult::Done(_) | PartResult::Unknown);
+        if !results.iter().all(void) {
+            return None;
+        }
+        let mut parts = batch.parts.iter().zip(results).enumerate();
+        parts.find_map(|(at, (part, result))| match result {
+            PartResult::Rejected(response) | PartResult::SetRejected(response) => {
+                Some(self.refused(part, response).with_context("part", at + 1))
+            }
+            _ => None,
+        })
     }
 
     fn outcome(&self, described: &Described, part: &Write, id: Option<&str>, result: PartResult) -> PartOutcome {

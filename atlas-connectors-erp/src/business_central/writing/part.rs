@@ -10,7 +10,7 @@ use http::Method;
 use crate::business_central::connector::Inner;
 use crate::business_central::described::Described;
 use crate::business_central::service::{self, Effect};
-use crate::business_central::{failed, operation, provider, translate};
+use crate::business_central::{catalog, failed, operation, provider, translate};
 use crate::odata::{BodyFor, BodyWriter, EntityModel, key_predicate};
 
 impl Inner {
@@ -28,7 +28,7 @@ impl Inner {
         let entity = entity_of(write, operation)?;
         let model = described.model.entity(operation, entity).map_err(within)?;
         let if_match = etag.map(|etag| service::etag(operation, etag.as_str())).transpose()?;
-        let set = format!("companies({company})/{entity}");
+        let set = catalog::set_path(&described.model, company, entity);
         let one = |key: &RecordKey| {
             let key = key_predicate(&self.dialect(), model, key).map_err(within)?;
             Ok::<_, Error>(format!("{set}{key}"))

@@ -97,8 +97,10 @@ impl World {
                 "The API services are not enabled.",
             ));
         }
-        let token = request.bearer().unwrap_or_default();
-        let (name, user) = self.user(token).ok_or_else(ApiError::unauthenticated)?;
+        // Servers of one's own take a user and an access key instead of a token.
+        let key = || request.basic().map(|(user, key)| format!("{user}:{key}"));
+        let token = request.bearer().map(str::to_owned).or_else(key).unwrap_or_default();
+        let (name, user) = self.user(&token).ok_or_else(ApiError::unauthenticated)?;
         if user.rights.unknown {
             return Err(ApiError::unauthorized());
         }

@@ -20,8 +20,16 @@ pub(super) struct Setting {
     pub(super) now: Timestamp,
     /// Whether headers may be given a number by hand.
     pub(super) manual_numbers: bool,
-    /// Whether a create may bring its own id.
-    pub(super) client_ids: bool,
+    /// What becomes of the id that a create brings.
+    pub(super) client_ids: ClientIds,
+}
+
+/// What becomes of the id that a create brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClientIds {
+    Kept,
+    Refused,
+    Ignored,
 }
 
 /// Gives out ids and versions.
@@ -97,8 +105,8 @@ pub(super) fn create(
 ) -> Result<String, ApiError> {
     let (mut cells, children) = parts(entity, body)?;
     let id = match cells.get("id") {
-        Some(Cell::Text(id)) if id != NO_GUID => {
-            if !setting.client_ids {
+        Some(Cell::Text(id)) if id != NO_GUID && setting.client_ids != ClientIds::Ignored => {
+            if setting.client_ids == ClientIds::Refused {
                 return Err(ApiError::dialog("The \"id\" cannot be changed."));
             }
             if company.row(entity.set, id).is_ok() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use atlas_connectors::Timestamp;
 
 use super::cell::Cell;
-use super::rules::{self, Sequence, Setting};
+use super::rules::{self, ClientIds, Sequence, Setting};
 use super::schema::of_set;
 use super::server::{
     Accounts, COMPANY, DOMAIN, FULL, NO_PURCHASING, NO_USER, ONE_COMPANY, OTHER, OTHER_TENANT, READER, SECOND_COMPANY,
@@ -112,7 +112,7 @@ fn company(sequence: &mut Sequence, id: &str, name: &str, display_name: &str, ro
         let setting = Setting {
             now: Timestamp::from_unix_millis(1_704_067_200_000 + day * 1_000 + i64::from(number)),
             manual_numbers: false,
-            client_ids: true,
+            client_ids: ClientIds::Kept,
         };
         let name = |names: &[&str]| {
             let at = usize::try_from(number - 1).unwrap_or(0);

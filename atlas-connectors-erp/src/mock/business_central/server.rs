@@ -11,7 +11,7 @@ use url::Url;
 
 use super::answer::{ApiError, JSON};
 use super::counters::Counters;
-use super::rules::{self, Sequence};
+use super::rules::{self, ClientIds, Sequence};
 use super::schema::of_set;
 use super::store::Company;
 use super::world::{Environment, Rights, Settings, Shared, Tenant, User, World};
@@ -291,7 +291,7 @@ impl Builder {
                 max_subscriptions: 200,
                 rate: None,
                 manual_numbers: false,
-                client_ids: true,
+                client_ids: ClientIds::Kept,
                 stale_status: 409,
                 api_enabled: true,
                 routes: Vec::new(),
@@ -342,7 +342,13 @@ impl Builder {
 
     /// A create may not bring its own id, as some pages have it.
     pub fn refuse_client_ids(mut self) -> Self {
-        self.settings.client_ids = false;
+        self.settings.client_ids = ClientIds::Refused;
+        self
+    }
+
+    /// A create may bring its own id, and is given another one all the same.
+    pub fn ignore_client_ids(mut self) -> Self {
+        self.settings.client_ids = ClientIds::Ignored;
         self
     }
 

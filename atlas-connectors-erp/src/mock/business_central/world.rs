@@ -8,7 +8,7 @@ use std::time::Duration;
 use atlas_connectors::Clock;
 
 use super::counters::Counters;
-use super::rules::{Sequence, Setting};
+use super::rules::{ClientIds, Sequence, Setting};
 use super::store::Company;
 use super::subscriptions::Kept;
 
@@ -101,7 +101,7 @@ pub(super) struct Settings {
     /// Requests in five minutes; `None` counts and refuses nothing.
     pub(super) rate: Option<usize>,
     pub(super) manual_numbers: bool,
-    pub(super) client_ids: bool,
+    pub(super) client_ids: ClientIds,
     /// 409, or 412 as older servers and texts have it.
     pub(super) stale_status: u16,
     /// Off: 405 for every call, as on premises before API services are switched on.

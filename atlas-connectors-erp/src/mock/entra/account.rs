@@ -38,7 +38,7 @@ pub struct Client {
     pub id: String,
     /// The secret; `None` for a public client.
     pub secret: Option<String>,
-    /// Addresses to come back to. A public client may use `http://localhost` and `http://127.0.0.1` with any port besides.
+    /// Addresses to come back to. A public client may use `http://localhost` with any port besides.
     pub redirects: Vec<String>,
     /// Whether it was switched off (7000112).
     pub disabled: bool,
@@ -80,14 +80,9 @@ impl Client {
     }
 
     pub(super) fn accepts(&self, redirect: &str) -> bool {
-        let on_this_machine = || {
-            ["http://localhost", "http://127.0.0.1"].iter().any(|base| {
-                redirect
-                    .strip_prefix(base)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
-            })
-        };
-        self.redirects.iter().any(|one| one == redirect) || (self.secret.is_none() && on_this_machine())
+        let localhost = redirect.strip_prefix("http://localhost");
+        let own = localhost.is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']));
+        self.redirects.iter().any(|one| one == redirect) || (self.secret.is_none() && own)
     }
 }
 

@@ -105,6 +105,10 @@ impl Env<'_> {
         let mut ids = call.ids.clone();
         if !call.json2 && signature.on_records {
             ids = call.positional.first().and_then(Json::as_ids);
+            let texts = call.positional.first().and_then(Json::as_list).unwrap_or_default();
+            if let Some(text) = texts.iter().find_map(Json::as_text) {
+                return Err(bad_id(text));
+            }
         }
         if call.json2 && !signature.on_records && ids.is_some() {
             return Err(Oops::unprocessable(format!(
@@ -331,6 +335,12 @@ impl Env<'_> {
             Version::V19 => Json::ids(&made),
         })
     }
+}
+
+/// An id that is a text reaches the database as it is.
+pub(super) fn bad_id(text: &str) -> Oops {
+    let message = format!("invalid input syntax for type integer: \"{text}\"\nLINE 1: ...\n");
+    Oops::sql("psycopg2.errors.InvalidTextRepresentation", message)
 }
 
 /// The answer to a `load` that lost against another transaction.

@@ -12,9 +12,9 @@ use crate::odoo::wire::Json;
 
 #[derive(Clone, Debug)]
 pub(super) enum Term {
-    And(Vec<Term>),
-    Or(Box<Term>, Box<Term>),
-    Not(Box<Term>),
+    And(Vec<Self>),
+    Or(Box<Self>, Box<Self>),
+    Not(Box<Self>),
     Leaf(String, String, Json),
 }
 

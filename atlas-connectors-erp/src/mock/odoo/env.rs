@@ -65,7 +65,7 @@ impl<'a> Env<'a> {
         let documents = model.starts_with("sale.order") || model.starts_with("purchase.order");
         match (self.rights, model) {
             (Rights::Admin, _) => true,
-            (_, "ir.model") => false,
+            (_, "ir.model" | "ir.model.data" | "x_atlas_noacl") => false,
             (_, "res.users.apikeys") => read || operation == "unlink",
             (Rights::Bot, _) if documents || model.starts_with("account.move") => true,
             (Rights::Sales, _) if model.starts_with("sale.order") => true,
@@ -89,8 +89,8 @@ impl<'a> Env<'a> {
         };
         let label = models::model(model).map_or(model, |model| model.label);
         let group = match (model, self.version()) {
-            ("ir.model", Version::V18) => "Administration/Access Rights",
-            ("ir.model", Version::V19) => "Access Rights",
+            ("ir.model" | "ir.model.data", Version::V18) => "Administration/Access Rights",
+            ("ir.model" | "ir.model.data", Version::V19) => "Access Rights",
             ("account.move" | "account.move.line", Version::V18) => "Invoicing/Invoicing",
             ("account.move" | "account.move.line", Version::V19) => "Accounting/Invoicing",
             ("res.partner", Version::V18) => "Extra Rights/Contact Creation",

@@ -4,7 +4,7 @@ use atlas_connectors::Timestamp;
 use atlas_connectors::testkit::server::{Answer, Request};
 
 use crate::mock::odoo::Version;
-use crate::mock::odoo::calls::Called;
+use crate::mock::odoo::calls::{self, Called};
 use crate::mock::odoo::oops::Oops;
 use crate::mock::odoo::world::World;
 use crate::odoo::wire::Json;
@@ -58,7 +58,13 @@ pub(super) fn answer(world: &mut World, request: &Request) -> Answer {
                 "session_id=mock; Expires=Mon, 22 Nov 2027 00:00:00 GMT; Max-Age=604800; HttpOnly; Path=/",
             )
         }
-        ("GET", ["web", "health"]) => json(200, &Json::object([("status", Json::text("pass"))])),
+        ("GET", ["web", "health"]) => {
+            let mut members = Vec::from([("status", Json::text("pass"))]);
+            if request.query("db_server_status").is_some() {
+                members.push(("db_server_status", Json::Bool(true)));
+            }
+            json(200, &Json::object(members))
+        }
         ("POST", ["web", "webclient", "version_info"]) => {
             enveloped(Json::int(1), "result", version_info(world.version))
         }
@@ -168,7 +174,13 @@ fn json2(world: &mut World, request: &Request, parts: &[&str]) -> Answer {
             None => return told(&Oops::unauthorized("Invalid apikey")).with_header("www-authenticate", "Bearer"),
         },
     };
-    let Some(body) = Json::parse(&request.body) else {
+    // An empty body is no arguments, and so is a list.
+    let parsed = if request.body.is_empty() {
+        Some(Json::Null)
+    } else {
+        Json::parse(&request.body)
+    };
+    let Some(body) = parsed else {
         return told(&Oops::bad_request(
             "could not parse the body as json: Expecting value: line 1 column 1 (char 0)",
         ));
@@ -181,6 +193,13 @@ fn json2(world: &mut World, request: &Request, parts: &[&str]) -> Answer {
             Json::List(_) => ids.as_ids().unwrap_or_default(),
             one => one.as_int().into_iter().collect(),
         });
+    let texts = members
+        .iter()
+        .find(|(name, _)| name == "ids")
+        .and_then(|(_, ids)| ids.as_list());
+    if let Some(text) = texts.unwrap_or_default().iter().find_map(Json::as_text) {
+        return told(&calls::bad_id(text));
+    }
     let call = Called {
         model: (*model).to_owned(),
         method: (*method).to_owned(),

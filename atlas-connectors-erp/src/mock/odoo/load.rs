@@ -261,6 +261,23 @@ fn message(at: usize, trouble: &Trouble) -> Json {
     }
     members.push(("message", Json::text(&*trouble.message)));
     if let Some((_, label)) = trouble.field {
+        let more = [
+            ("name", Json::text("Possible Values")),
+            ("type", Json::text("ir.actions.act_window")),
+            ("target", Json::text("new")),
+            ("view_mode", Json::text("list,form")),
+            (
+                "views",
+                Json::List(Vec::from([Json::List(Vec::from([
+                    Json::Bool(false),
+                    Json::text("list"),
+                ]))])),
+            ),
+            ("context", Json::object([("create", Json::Bool(false))])),
+            ("help", Json::text("See all possible values")),
+            ("res_model", Json::text("res.country")),
+        ];
+        members.push(("moreinfo", Json::object(more)));
         members.push(("field_name", Json::text(label)));
     }
     Json::object(members)

@@ -43,6 +43,11 @@ pub(super) fn selection(name: &str) -> &'static [(&'static str, &'static str)] {
             ("partial", "Partially Paid"),
         ],
         "stage" => &[("a", "Stage A"), ("b", "Stage B")],
+        "invoice_status" => &[
+            ("to invoice", "To Invoice"),
+            ("invoiced", "Fully Invoiced"),
+            ("no", "Nothing to Invoice"),
+        ],
         "product" => &[("consu", "Goods"), ("service", "Service"), ("combo", "Combo")],
         "module" => &[("uninstalled", "Not Installed"), ("installed", "Installed")],
         "company" => &[("person", "Individual"), ("company", "Company")],
@@ -121,6 +126,8 @@ const SALE: &[FieldDef] = &[
     f("tag_ids", "many2many", "crm.tag", "", "Tags"),
     f("access_token", "char", "", "", "Security Token"),
     f("signature", "binary", "", "", "Signature"),
+    f("invoice_status", "selection", "invoice_status", "o", "Invoice Status"),
+    f("picking_ids", "many2many", "stock.picking", "", "Transfers"),
     f("x_atlas_ref", "char", "", "m", "Atlas Ref"),
     f("x_studio_stage", "selection", "stage", "m", "Stage"),
     f("x_atlas_amount", "monetary", "", "m", "Atlas Amount"),
@@ -138,6 +145,8 @@ const SALE_LINE: &[FieldDef] = &[
     f("price_tax", "float", "", "o", "Total Tax"),
     f("price_total", "monetary", "", "o", "Total"),
     f("qty_delivered", "float", "", "d", "Delivery Quantity"),
+    f("tax_id", "many2many", "account.tax", "a", "Taxes"),
+    f("tax_ids", "many2many", "account.tax", "z", "Taxes"),
     f("currency_id", "many2one", "res.currency", "o", "Currency"),
     f("company_id", "many2one", "res.company", "o", "Company"),
 ];
@@ -164,6 +173,8 @@ const PURCHASE: &[FieldDef] = &[
     f("amount_tax", "monetary", "", "o", "Taxes"),
     f("amount_total", "monetary", "", "o", "Total"),
     f("x_atlas_ref", "char", "", "m", "Atlas Ref"),
+    f("x_atlas_amount", "monetary", "", "m", "Atlas Amount"),
+    f("x_atlas_weight", "float", "", "md", "Atlas Weight"),
 ];
 
 const PURCHASE_LINE: &[FieldDef] = &[
@@ -228,6 +239,7 @@ const USERS: &[FieldDef] = &[
     f("tz", "char", "", "", "Timezone"),
     f("lang", "char", "", "", "Language"),
     f("share", "boolean", "", "o", "Share User"),
+    f("image_128", "binary", "", "", "Image 128"),
     f("active", "boolean", "", "", "Active"),
 ];
 
@@ -247,6 +259,8 @@ const ATTACHMENT: &[FieldDef] = &[
     f("file_size", "integer", "", "o", "File Size"),
     f("checksum", "char", "", "o", "Checksum/SHA1"),
     f("type", "char", "", "", "Type"),
+    f("url", "char", "", "", "Url"),
+    f("store_fname", "char", "", "o", "Stored Filename"),
 ];
 
 const ACTIVITY: &[FieldDef] = &[
@@ -305,9 +319,20 @@ const MODULE: &[FieldDef] = &[
     f("installed_version", "char", "", "on", "Latest Version"),
 ];
 
+const IR_DATA: &[FieldDef] = &[
+    f("module", "char", "", "r", "Module"),
+    f("name", "char", "", "r", "External Identifier"),
+    f("model", "char", "", "r", "Model Name"),
+    f("res_id", "many2one_reference", "", "", "Record ID"),
+    f("complete_name", "char", "", "o", "Complete ID"),
+];
+
 const IR_MODEL: &[FieldDef] = &[
     f("model", "char", "", "r", "Model"),
     f("name", "char", "", "r", "Model Description"),
+    f("state", "char", "", "o", "Type"),
+    f("modules", "char", "", "on", "In Apps"),
+    f("transient", "boolean", "", "o", "Transient Model"),
 ];
 
 const fn m(
@@ -383,6 +408,8 @@ pub(super) const MODELS: &[ModelDef] = &[
     m("ir.attachment", "Attachment", ATTACHMENT, &[]),
     m("ir.module.module", "Module", MODULE, &[]),
     m("ir.model", "Models", IR_MODEL, &[]),
+    m("ir.model.data", "Model Data", IR_DATA, &[]),
+    m("x_atlas_noacl", "Atlas No ACL", NAMED, &[]),
     m("mail.activity", "Activity", ACTIVITY, &[]),
     m("mail.activity.type", "Activity Type", NAMED, &[]),
     m("mail.message", "Message", MESSAGE, &[]),

@@ -3,7 +3,7 @@
 use crate::odoo::wire::Json;
 
 /// A field. Flags: `r` required, `o` read only, `n` not stored, `m` made by hand, `d` two digits, `D` two digits on 18 only,
-/// `g` for the accounting group only.
+/// `a` on 18 only, `z` on 19 only, `g` for the accounting group only.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FieldDef {
     pub(super) name: &'static str,
@@ -32,10 +32,6 @@ impl FieldDef {
 
     pub(super) fn has(&self, flag: char) -> bool {
         self.flags.contains(flag)
-    }
-
-    pub(super) fn is_number(&self) -> bool {
-        matches!(self.kind, "integer" | "float" | "monetary")
     }
 
     pub(super) fn is_many(&self) -> bool {

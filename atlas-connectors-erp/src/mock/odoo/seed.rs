@@ -129,6 +129,14 @@ pub(super) fn fresh(version: Version, at: Timestamp) -> Database {
         }
     }
     put(&mut db, "uom.uom", 1, [("name", text("Units")), ("active", yes())]);
+    for (id, name) in [(8, "Vendor"), (9, "Prospects"), (10, "Services")] {
+        put(
+            &mut db,
+            "res.partner.category",
+            id,
+            [("name", text(name)), ("active", yes())],
+        );
+    }
     for (id, name) in [(1, "Product"), (2, "Software")] {
         put(&mut db, "crm.tag", id, [("name", text(name))]);
     }
@@ -326,6 +334,11 @@ fn documents(db: &mut Database, second: i64) {
             member("user_id", Json::int(2)),
             member(list, Json::List(lines)),
         ]);
+        match model {
+            "sale.order" => values.push(member("validity_date", Json::text("2026-12-22"))),
+            "purchase.order" => values.push(member("date_planned", Json::text("2026-11-25 02:35:53"))),
+            _ => {}
+        }
         if model == "account.move" {
             values.retain(|(name, _)| name != "user_id");
             let kind = if partner == 9 { "out_invoice" } else { "in_invoice" };

@@ -70,7 +70,14 @@ impl OdooBuilder {
 
     fn world(self) -> World {
         let now = self.clock.now();
-        let fresh = |name: String| (name, seed::fresh(self.version, now));
+        let fresh = |name: String| {
+            let mut database = seed::fresh(self.version, now);
+            // A key is good for its own database only.
+            if name != DATABASE {
+                database.users.iter_mut().for_each(|user| user.keys.clear());
+            }
+            (name, database)
+        };
         World {
             version: self.version,
             databases: self.databases.into_iter().map(fresh).collect(),
@@ -215,9 +222,7 @@ impl Odoo {
                     .iter()
                     .filter_map(|(name, value)| Some((model.field(name)?.name, value.clone())));
                 let known: BTreeMap<_, _> = known.collect();
-                if let Some(table) = db.tables.get_mut(model.name) {
-                    table.last = id.saturating_sub(1);
-                }
+                db.tables.entry(model.name).or_default().last = id.saturating_sub(1);
                 db.insert(model.name, 2, known);
                 if let Some(table) = db.tables.get_mut(model.name) {
                     table.last = table.last.max(last);

@@ -28,8 +28,8 @@ impl Env<'_> {
                 return Err(self.required(model, field));
             }
         }
-        let now_values = row;
-        let id = self.db.insert(model.name, self.uid, now_values);
+        self.unique(model, &row)?;
+        let id = self.db.insert(model.name, self.uid, row);
         self.obey(model, id, commands)?;
         self.db.counts.add("create", model.name, 1);
         self.after_change(model, id);
@@ -95,6 +95,12 @@ impl Env<'_> {
                     "You cannot delete a posted journal entry; reset it to draft first.",
                 ));
             }
+            if model.name == "res.users" && *id == 2 {
+                return Err(Oops::user(
+                    "You cannot delete the admin user because it is utilized in various places (such as security \
+                     configurations,...). Instead, archive it.",
+                ));
+            }
             if model.name == "res.partner" {
                 self.refuse_if_used(*id)?;
             }
@@ -112,6 +118,33 @@ impl Env<'_> {
             if let Some((parent_model, parent)) = parent {
                 self.recompute(parent_model, parent);
             }
+        }
+        Ok(())
+    }
+
+    /// The constraints that the database itself keeps.
+    fn unique(&self, model: &ModelDef, row: &Values) -> Done<()> {
+        let (fields, message): (&[&str], &str) = match model.name {
+            "res.country" => (&["code"], "The code of the country must be unique!"),
+            "ir.model.data" => (
+                &["module", "name"],
+                "duplicate key value violates unique constraint \"ir_model_data_module_name_uniq_index\"\nDETAIL:  Key \
+                 (module, name) already exists.\n",
+            ),
+            _ => return Ok(()),
+        };
+        let rows = self
+            .db
+            .table(model.name)
+            .into_iter()
+            .flat_map(|table| table.rows.values());
+        let taken = rows
+            .into_iter()
+            .any(|other| fields.iter().all(|field| row.get(field) == Some(other.value(field))));
+        if taken {
+            return Err(Oops::validation(format!(
+                "The operation cannot be completed: {message}"
+            )));
         }
         Ok(())
     }

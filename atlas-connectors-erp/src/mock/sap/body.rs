@@ -10,7 +10,7 @@ use super::world::{from_millis, scaled};
 #[derive(Debug, Default)]
 pub(super) struct Body {
     pub(super) fields: Vec<(usize, Option<String>)>,
-    pub(super) lines: Vec<(Table, Vec<Body>)>,
+    pub(super) lines: Vec<(Table, Vec<Self>)>,
 }
 
 pub(super) fn read(json: &str, def: &'static TableDef, v4: bool, ieee: bool) -> Result<Body, Refusal> {

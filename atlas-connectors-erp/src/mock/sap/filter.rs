@@ -7,9 +7,9 @@ use super::schema::{Kind, TableDef};
 /// A condition on one row.
 #[derive(Clone, Debug)]
 pub(super) enum Expr {
-    And(Box<Expr>, Box<Expr>),
-    Or(Box<Expr>, Box<Expr>),
-    Not(Box<Expr>),
+    And(Box<Self>, Box<Self>),
+    Or(Box<Self>, Box<Self>),
+    Not(Box<Self>),
     Compare(usize, Op, Option<String>),
     Contains(usize, String),
     StartsWith(usize, String),

@@ -76,10 +76,10 @@ fn answer(one: One<'_>, body: &Bytes) -> Result<Answer, BadPayload> {
 fn content(raw: Option<&RawValue>, headers: &HeaderMap, body: &Bytes) -> Bytes {
     let Some(raw) = raw else { return Bytes::new() };
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    if kind.is_some_and(|kind| !kind.contains("json")) {
-        if let Ok(text) = serde_json::from_str::<Cow<'_, str>>(raw.get()) {
-            return Bytes::from(text.into_owned());
-        }
+    if kind.is_some_and(|kind| !kind.contains("json"))
+        && let Ok(text) = serde_json::from_str::<Cow<'_, str>>(raw.get())
+    {
+        return Bytes::from(text.into_owned());
     }
     body.slice_ref(raw.get().as_bytes())
 }

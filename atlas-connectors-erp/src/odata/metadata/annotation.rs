@@ -181,16 +181,17 @@ struct Reading {
 impl Parser<'_> {
     /// Reads an `Annotation` element. An unknown term is left out.
     pub(super) fn annotation(&mut self, tag: &Tag<'_>, on: &Target) -> Result<(), BadPayload> {
-        let mut term = None;
+        let (mut term, mut known) = (None, true);
         let mut value: Option<String> = None;
         let aliases = &self.aliases;
         tag.attributes(|name, text| match name {
             "Term" => {
                 let (vocabulary, name) = aliases.term(text);
                 term = Term::of(vocabulary, name);
+                known = term.is_some();
             }
             // `Path` and `AnnotationPath` are computed at run time, except where they name a property.
-            _ if is_value(name) => value = Some(text.to_owned()),
+            _ if known && is_value(name) => value = Some(text.to_owned()),
             _ => {}
         })?;
         let Some(term) = term else {

@@ -16,6 +16,9 @@ use crate::odata::metadata::{
 const SAP_ATTRIBUTES: &str = "http://www.sap.com/Protocols/SAPData";
 const V4_ELEMENTS: &str = "http://docs.oasis-open.org/odata/ns/edm";
 
+/// More types, sets, operations or associations than any service has; the largest known ones have thousands.
+const MOST: usize = 20_000;
+
 type Done = Result<(), BadPayload>;
 
 impl Schema {
@@ -240,6 +243,7 @@ impl<'a> Parser<'a> {
         })?;
         ty.name = self.full(&name_of);
         let at = self.types(complex).len();
+        at_most(at)?;
         self.types(complex).push(ty);
         self.each(tag, |parser, child| match child.name() {
             "Key" => parser.key(child, at),
@@ -497,6 +501,7 @@ impl<'a> Parser<'a> {
             }),
             _ => parser.xml.skip(child),
         })?;
+        at_most(self.associations.len())?;
         self.associations.push(association);
         Ok(())
     }
@@ -554,6 +559,7 @@ impl<'a> Parser<'a> {
             OperationKind::Action | OperationKind::Function => self.full(&plain),
         };
         let at = self.schema.operations.len();
+        at_most(at)?;
         self.schema.operations.push(operation);
         self.each(tag, |parser, child| match child.name() {
             "Parameter" => parser.parameter(child, at),
@@ -669,6 +675,7 @@ impl<'a> Parser<'a> {
             }
         })?;
         let at = self.schema.entity_sets.len();
+        at_most(at)?;
         self.schema.entity_sets.push(set);
         self.each(tag, |parser, child| match child.name() {
             "NavigationPropertyBinding" => {
@@ -712,6 +719,7 @@ impl<'a> Parser<'a> {
             set.ends.extend(role.zip(of));
             parser.xml.skip(child)
         })?;
+        at_most(self.association_sets.len())?;
         self.association_sets.push(set);
         Ok(())
     }
@@ -746,6 +754,14 @@ impl<'a> Parser<'a> {
     }
 }
 
+fn at_most(known: usize) -> Done {
+    if known >= MOST {
+        Err(BadPayload::TooLarge)
+    } else {
+        Ok(())
+    }
+}
+
 fn sap_prefix(sap: &mut String, name: &str, value: &str) {
     if let (Some(prefix), SAP_ATTRIBUTES) = (name.strip_prefix("xmlns:"), value) {
         *sap = format!("{prefix}:");
@@ -754,10 +770,10 @@ fn sap_prefix(sap: &mut String, name: &str, value: &str) {
 
 /// A type's name with the schema's alias resolved.
 fn full_name(names: &mut Names, own: &[(Name, Name)], name: &str) -> Name {
-    if let Some((prefix, plain)) = name.rsplit_once('.') {
-        if let Some((_, namespace)) = own.iter().find(|(alias, _)| &**alias == prefix) {
-            return names.of(&format!("{namespace}.{plain}"));
-        }
+    if let Some((prefix, plain)) = name.rsplit_once('.')
+        && let Some((_, namespace)) = own.iter().find(|(alias, _)| &**alias == prefix)
+    {
+        return names.of(&format!("{namespace}.{plain}"));
     }
     names.of(name)
 }

@@ -158,7 +158,7 @@ impl Parser<'_> {
                 }
                 place => place,
             };
-            apply(&mut self.schema, &target, fact);
+            apply(&mut self.schema, &places, &target, fact);
         }
     }
 }
@@ -169,6 +169,8 @@ struct Places {
     enums: HashMap<Name, usize>,
     operations: HashMap<Name, usize>,
     sets: HashMap<Name, usize>,
+    /// By the type of their records.
+    sets_of: HashMap<Name, Vec<usize>>,
 }
 
 impl Places {
@@ -180,7 +182,12 @@ impl Places {
         };
         let mut types: HashMap<_, _> = named(&schema.complex_types, true).into_iter().collect();
         types.extend(named(&schema.entity_types, false));
+        let mut sets_of: HashMap<Name, Vec<usize>> = HashMap::new();
+        for (at, set) in schema.entity_sets.iter().enumerate() {
+            sets_of.entry(Name::clone(&set.entity_type)).or_default().push(at);
+        }
         Self {
+            sets_of,
             types,
             enums: (schema.enum_types.iter().enumerate())
                 .map(|(at, ty)| (Name::clone(&ty.name), at))
@@ -258,7 +265,7 @@ impl Places {
     }
 }
 
-fn apply(schema: &mut Schema, target: &Target, fact: Fact) {
+fn apply(schema: &mut Schema, places: &Places, target: &Target, fact: Fact) {
     match target {
         Target::Property { complex, ty, at } => {
             let types = if *complex {
@@ -302,9 +309,10 @@ fn apply(schema: &mut Schema, target: &Target, fact: Fact) {
                 (Some(ty), Fact::Label(label)) => ty.label = Some(label),
                 // Some documents restrict the type where they mean its sets.
                 (Some(ty), fact) => {
-                    let name = Name::clone(&ty.name);
-                    for set in schema.entity_sets.iter_mut().filter(|set| set.entity_type == name) {
-                        restrict(set, fact.clone());
+                    for at in places.sets_of.get(&ty.name).into_iter().flatten() {
+                        if let Some(set) = schema.entity_sets.get_mut(*at) {
+                            restrict(set, fact.clone());
+                        }
                     }
                 }
                 (None, _) => {}

@@ -365,12 +365,12 @@ impl Schema {
         self.entity_sets.iter().find(|set| &*set.name == name)
     }
 
-    /// The type and the types below it, its own first. A circle ends where it began.
+    /// The type and the types below it, its own first. A circle ends where it began, and a chain after 32 types.
     pub fn lineage<'a>(&'a self, ty: &'a StructuredType) -> Vec<&'a StructuredType> {
         let mut line = vec![ty];
         let mut base = ty.base.as_deref();
         while let Some(next) = base.and_then(|name| self.entity_type(name).or_else(|| self.complex_type(name))) {
-            if line.iter().any(|known| std::ptr::eq(*known, next)) {
+            if line.len() >= 32 || line.iter().any(|known| std::ptr::eq(*known, next)) {
                 break;
             }
             line.push(next);

@@ -4,6 +4,7 @@ use atlas_connectors::Result;
 use atlas_connectors::error::{BadPayload, Effect, Error, ErrorKind, OperationClass, SchemaFault};
 use atlas_connectors::http::{CallClass, Response};
 use bytes::Bytes;
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -15,6 +16,7 @@ use crate::odoo::wire::{Fault, Json, Protocol};
 pub struct Answer {
     operation: &'static str,
     class: CallClass,
+    status: StatusCode,
     body: Bytes,
     /// Where the value stands in the body; `None` for JSON-RPC without a `result`, which is null.
     value: Option<std::ops::Range<usize>>,
@@ -33,23 +35,20 @@ impl Answer {
     ///
     /// # Errors
     /// What the table of errors says of an error inside (it proves that nothing happened: one call is one transaction);
-    /// [`BadPayload`] for a body that is not JSON, as a login page that a redirect led to. For an effect that was
-    /// accepted and cannot be read, the error says that it happened.
+    /// [`BadPayload`] for a body that is not JSON. JSON-2's body is the value itself, and is read with it.
     pub fn open(protocol: Protocol, operation: &'static str, class: CallClass, response: &Response) -> Result<Self> {
         let body = response.body.clone();
-        let unread = |error| unreadable(operation, class, response, &error);
+        let status = response.status;
         let value = match protocol {
-            Protocol::Json2 => {
-                let _: &RawValue = serde_json::from_slice(&body).map_err(unread)?;
-                Some(0..body.len())
-            }
+            Protocol::Json2 => Some(0..body.len()),
             Protocol::JsonRpc => {
-                let envelope: Envelope<'_> = serde_json::from_slice(&body).map_err(unread)?;
+                let envelope: Envelope<'_> = serde_json::from_slice(&body)
+                    .map_err(|error| unreadable(operation, class, status, &body, &error))?;
                 if envelope.error.is_some() {
                     let fault = Fault::read(&body).unwrap_or_default();
                     return Err(classify::of_fault(&fault, operation, None)
                         .with_class(work(class))
-                        .with_status(response.status.as_u16()));
+                        .with_status(status.as_u16()));
                 }
                 envelope.result.and_then(|result| within(&body, result.get()))
             }
@@ -57,6 +56,7 @@ impl Answer {
         Ok(Self {
             operation,
             class,
+            status,
             body,
             value,
         })
@@ -73,14 +73,15 @@ impl Answer {
     /// The value. Rows have a decoder of their own; this is for small answers.
     ///
     /// # Errors
-    /// [`BadPayload::Syntax`].
+    /// [`BadPayload`] for a body that is not JSON, as a login page that somebody put in its place. For an effect that was
+    /// accepted and cannot be read, the error says that it happened.
     pub fn value(&self) -> Result<Json> {
-        Json::parse(self.bytes()).ok_or_else(|| self.error(BadPayload::Syntax))
+        serde_json::from_slice(self.bytes()).map_err(|error| self.unread(&error))
     }
 
-    /// An error about this answer: its effect is what the call's is.
-    pub(crate) fn error(&self, kind: impl Into<ErrorKind>) -> Error {
-        settle(Error::new(kind, self.operation), self.class)
+    /// A body that could not be read.
+    pub(crate) fn unread(&self, error: &serde_json::Error) -> Error {
+        unreadable(self.operation, self.class, self.status, &self.body, error)
     }
 
     /// A value of another type than the method returns.
@@ -99,15 +100,15 @@ impl std::fmt::Debug for Answer {
 }
 
 /// A success whose body cannot be read; holds its length and nothing of its text.
-pub(crate) fn unreadable(
+fn unreadable(
     operation: &'static str,
     class: CallClass,
-    response: &Response,
+    status: StatusCode,
+    body: &[u8],
     error: &serde_json::Error,
 ) -> Error {
     use serde_json::error::Category;
-    let json_like = response
-        .body
+    let json_like = body
         .iter()
         .find(|byte| !byte.is_ascii_whitespace())
         .is_some_and(|byte| matches!(byte, b'{' | b'[' | b'"' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9'));
@@ -118,8 +119,8 @@ pub(crate) fn unreadable(
         Category::Eof | Category::Syntax => BadPayload::Type,
     };
     let error = Error::new(fault, operation)
-        .with_status(response.status.as_u16())
-        .with_context("bytes", response.body.len());
+        .with_status(status.as_u16())
+        .with_context("bytes", body.len());
     settle(error, class)
 }
 

@@ -203,7 +203,9 @@ impl DocumentTable {
         {
             let known = catalog.entity(lines.entity.as_str());
             let names = lines.fields.iter().map(|(_, name)| name);
-            let present = names.filter(|name| known.is_none_or(|known| known.field(name.as_str()).is_some()));
+            // A path leads through its first field.
+            let first = |name: &FieldName| name.as_str().split('.').next().unwrap_or_default().to_owned();
+            let present = names.filter(|name| known.is_none_or(|known| known.field(&first(name)).is_some()));
             query = query.expand(Expand::of(lines.relation.clone()).select(present.cloned()));
         }
         Ok(query)

@@ -160,7 +160,11 @@ fn decode(fields: Vec<(&str, Cow<'_, [u8]>)>, path: &str, losses: &mut Vec<Loss>
 pub(super) fn clean(text: &str, name: &str, path: &str, losses: &mut Vec<Loss>) -> String {
     let trimmed = text.trim_matches([' ', '\t', '\r', '\n']);
     let is_control = |c: char| c != '\t' && (c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'));
-    if !trimmed.contains(is_control) {
+    // Nearly every value is plain ASCII, which is looked at byte by byte.
+    let plain = trimmed.bytes().fold(true, |plain, byte| {
+        plain & (matches!(byte, b' '..=b'~') | (byte == b'\t'))
+    });
+    if plain || !trimmed.contains(is_control) {
         return trimmed.to_owned();
     }
     let kind = if trimmed.contains('\0') {

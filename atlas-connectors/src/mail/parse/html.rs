@@ -77,11 +77,14 @@ pub(super) fn preview(text: &str, limit: usize) -> String {
     let mut count = 0;
     let mut gap = false;
     for c in text.chars() {
-        if c.is_whitespace() || c.is_control() {
+        // Most characters are these: they need no look at the tables.
+        let plain = c.is_ascii_graphic();
+        if !plain && (c.is_whitespace() || c.is_control()) {
             gap = !preview.is_empty();
             continue;
         }
-        let invisible = matches!(c,
+        let invisible = !plain
+            && matches!(c,
             '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
             | '\u{feff}');
         if invisible {

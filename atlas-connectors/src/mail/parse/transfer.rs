@@ -120,11 +120,15 @@ fn measure_base64(data: &[u8]) -> (u64, bool) {
     let mut measure = Base64Measure::default();
     let (blocks, rest) = data.as_chunks::<16>();
     for block in blocks {
-        // Looked at whole, without a branch for each: an attachment is hardly anything else.
-        if block.iter().fold(true, |all, &byte| all & is_base64_digit(byte)) {
-            measure.digits += 16;
-        } else {
+        // Looked at whole, without a branch for each byte: an attachment is hardly anything but characters and line ends.
+        let (digits, other) = block.iter().fold((0u8, false), |(digits, other), &byte| {
+            let digit = is_base64_digit(byte);
+            (digits + u8::from(digit), other | !(digit | is_base64_space(byte)))
+        });
+        if other {
             block.iter().for_each(|&byte| measure.byte(byte));
+        } else {
+            measure.digits += u64::from(digits);
         }
     }
     rest.iter().for_each(|&byte| measure.byte(byte));
@@ -144,7 +148,7 @@ impl Base64Measure {
     fn byte(&mut self, byte: u8) {
         match byte {
             b'=' => self.end_group(),
-            b' ' | b'\t' | b'\r' | b'\n' => {}
+            byte if is_base64_space(byte) => {}
             byte if is_base64_digit(byte) => self.digits += 1,
             _ => self.damaged = true,
         }
@@ -157,6 +161,11 @@ impl Base64Measure {
         self.damaged |= left == 1;
         self.digits = 0;
     }
+}
+
+/// What may stand between the characters.
+fn is_base64_space(byte: u8) -> bool {
+    (byte == b' ') | (byte == b'\t') | (byte == b'\r') | (byte == b'\n')
 }
 
 /// A character of either alphabet.

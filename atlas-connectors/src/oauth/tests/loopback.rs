@@ -129,3 +129,21 @@ fn only_web_addresses_are_opened() {
         assert_eq!(open_browser(&address.parse().unwrap()).unwrap_err().code(), "invalid");
     }
 }
+
+#[tokio::test]
+async fn the_name_of_the_machine_may_stand_in_its_address() {
+    let world = World::new();
+    let loopback = Loopback::bind().await.unwrap().named_localhost();
+    let redirect = loopback.redirect().clone();
+    assert_eq!(redirect.host_str(), Some("localhost"));
+    let begun = begun(&world, &loopback).await;
+    let target = format!("/callback?state={}&code=c", parameter(&begun, "state"));
+    let browser = async {
+        let by_number = ask(&redirect, &get(&redirect, &target)).await;
+        assert!(by_number.starts_with("HTTP/1.1 404"), "{by_number}");
+        ask(&redirect, &get(&redirect, &target).replace("127.0.0.1", "localhost")).await
+    };
+    let (callback, page) = join(loopback.wait(&begun, &world.clock), browser).await;
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    world.complete(callback.unwrap()).await.unwrap();
+}

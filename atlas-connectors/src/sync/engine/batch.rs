@@ -1,18 +1,16 @@
 //! What is ready to be committed.
 
 use crate::clock::Timestamp;
-use crate::credential::{SealContext, Sealer};
-use crate::error::{Error, Result, StorageFault};
+use crate::error::{Error, Result};
 use crate::mail::{Message, MessageRef};
 use crate::sync::engine::handle::Inner;
 use crate::sync::engine::plan::Job;
-use crate::sync::item::{SEAL_FIELD, headers_of};
-use crate::sync::{MailSignal, MailboxKey, MessageFault, Removal, StoredMessage, SyncCommit, SyncCounts};
+use crate::sync::item::headers_of;
+use crate::sync::sealed;
+use crate::sync::{MailSignal, MessageFault, Removal, StoredMessage, SyncCommit, SyncCounts};
 
 /// Counted for a message whose size nobody told.
 const USUAL_BYTES: u64 = 4096;
-/// Usual bytes of a sealed message beside its text and HTML.
-const BESIDE_TEXT: usize = 4096;
 
 /// Data for the store and signals for the sink that belong to the same step.
 #[derive(Debug, Default)]
@@ -30,7 +28,7 @@ pub(super) struct Batch {
 
 impl Batch {
     /// Takes in a message that was read.
-    pub(super) fn take(&mut self, inner: &Inner, job: Job, message: Message) -> Result<()> {
+    pub(super) fn take(&mut self, inner: &Inner, job: Job, mut message: Message) -> Result<()> {
         self.counts.fetched += 1;
         if job.fault.is_some() {
             self.commit.cured.push(job.message.id.clone());
@@ -55,7 +53,7 @@ impl Batch {
         let mut bytes = message.meta.size.unwrap_or(USUAL_BYTES);
         if let Some(sealer) = &inner.sealer {
             stored.headers = Some(headers_of(&message));
-            let sealed = seal(sealer, &inner.key, &message)?;
+            let sealed = sealed::seal(sealer, &inner.key, &mut message)?;
             bytes = u64::try_from(sealed.len()).unwrap_or(u64::MAX);
             stored.sealed = Some(sealed);
         }
@@ -113,14 +111,4 @@ impl SyncCounts {
             *total = total.saturating_add(more);
         }
     }
-}
-
-fn seal(sealer: &Sealer, key: &MailboxKey, message: &Message) -> Result<Vec<u8>> {
-    let context = SealContext::item(&key.tenant, &key.connection, SEAL_FIELD, message.meta.id.as_str());
-    let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    // Text and HTML with what escaping adds to them, and the rest.
-    let about = (length(&message.text) + length(&message.html)) / 16 * 17 + BESIDE_TEXT;
-    sealer.seal_written(context, about, |clear| {
-        serde_json::to_writer(clear, message).map_err(|_| Error::new(StorageFault::Corrupt, "inbox.seal"))
-    })
 }

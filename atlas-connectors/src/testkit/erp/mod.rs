@@ -6,5 +6,9 @@ mod data;
 mod memory;
 mod read;
 mod server;
+#[cfg(test)]
+pub(crate) mod story;
+#[cfg(test)]
+mod tests;
 
 pub use memory::{ErpFault, MemoryErp, RecordStates};

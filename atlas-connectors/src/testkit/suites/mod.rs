@@ -6,6 +6,9 @@ mod connection_store;
 mod connection_store_tests;
 mod credential_leases;
 mod credential_store;
+mod erp;
+#[cfg(test)]
+mod erp_tests;
 mod flow_store;
 mod inbox_store;
 mod mailbox;
@@ -18,6 +21,7 @@ mod violation;
 
 pub use connection_store::connection_store;
 pub use credential_store::credential_store;
+pub use erp::{ErpStory, ErpWorld, LostAnswer, StoryAction, StoryOrder, erp};
 pub use flow_store::flow_store;
 pub use inbox_store::inbox_store;
 pub use mailbox::{MailboxPeer, PeerAbilities, PeerSearch, mailbox};
