@@ -26,7 +26,7 @@ pub(crate) enum Erp {
     /// Secrets are never options, which show in process lists: ATLAS_ERP_SECRET holds the secret, or --secret-file names a file with
     /// it.
     #[command(subcommand)]
-    Connect(Connect),
+    Connect(Box<Connect>),
     /// All connected systems.
     List,
     /// Try each capability with live calls that change nothing.
@@ -138,7 +138,7 @@ pub(crate) enum Erp {
     },
     /// Write down a change for approval. `atlas approvals approve` lets it out.
     #[command(subcommand)]
-    Write(Write),
+    Write(Box<Write>),
     /// Erase the stored secrets and end the connection.
     Disconnect {
         /// Which system.
