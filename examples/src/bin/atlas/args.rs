@@ -83,7 +83,7 @@ pub(crate) enum Command {
     Mailbox(Mailbox),
     /// Connect, read, check, write: Odoo, SAP, Business Central.
     #[command(subcommand)]
-    Erp(Erp),
+    Erp(Box<Erp>),
     /// Review what waits for approval.
     #[command(subcommand)]
     Approvals(Approvals),
