@@ -125,6 +125,16 @@ async fn wrong_addresses_databases_and_companies_name_the_fix() {
             "{error:?}"
         );
 
+        // A portal answers everything with its own page.
+        odoo.faults().always("web.version", Fault::HtmlAfter);
+        odoo.faults().always("common.version", Fault::HtmlAfter);
+        let error = bot(&odoo).companies().await.unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::Invalid { what: "address", .. }),
+            "{error:?}"
+        );
+        odoo.faults().clear();
+
         let foreign = builder(&odoo, "atlas.bot", "bot-key")
             .with_company("77")
             .build()
@@ -144,6 +154,13 @@ async fn wrong_addresses_databases_and_companies_name_the_fix() {
                 .build()
                 .is_err()
         );
+        // A language that is not installed is said in words for people.
+        let french = builder(&odoo, "atlas.bot", "bot-key")
+            .with_language("xx_XX")
+            .build()
+            .unwrap();
+        let error = french.read(&Query::of("res.partner"), None).await.unwrap_err();
+        assert!(error.messages()[0].text.reveal().contains("xx_XX"), "{error:?}");
     }
 }
 
@@ -255,15 +272,15 @@ async fn fields_and_operands_are_checked_before_the_call() {
             orders().filter(field("partner_id.x_gone").equals("a")),
             "schema_mismatch",
         ),
-        (orders().filter(field("amount_total").equals("ten")), "schema_mismatch"),
+        (orders().filter(field("amount_total").equals("ten")), "invalid"),
         (
             orders().filter(field("date_order").equals("2026-01-02T03:04:05Z")),
-            "schema_mismatch",
+            "invalid",
         ),
         (orders().filter(field("partner_id").equals("Acme")), "invalid"),
-        (orders().filter(field("currency_id").contains("EU")), "schema_mismatch"),
+        (orders().filter(field("currency_id").contains("EU")), "invalid"),
         (orders().order_by("x_gone").limit(1), "schema_mismatch"),
-        (orders().expand("name"), "schema_mismatch"),
+        (orders().expand("name"), "invalid"),
         (orders().select(["partner_id.country_id.code"]), "unsupported"),
     ] {
         let error = erp.read(&query, None).await.unwrap_err();
@@ -504,6 +521,9 @@ async fn the_catalog_is_there_for_a_user_with_few_rights() {
         assert!(orders.action(&"action_confirm".into()).is_some());
         assert_eq!(catalog.service("sale").unwrap().state, ServiceState::Active);
         assert_eq!(catalog.service("mrp").unwrap().state, ServiceState::Missing);
+        // Beside those that matter most, every module that is installed.
+        assert_eq!(catalog.service("sale_stock").unwrap().state, ServiceState::Active);
+        assert!(catalog.service("website_forum").is_none());
         // Kept: asked again only when that is wanted.
         let before = odoo.requests();
         let again = erp.catalog(&CatalogScope::all()).await.unwrap();
@@ -566,7 +586,7 @@ async fn changes_come_once_and_none_is_lost() {
             .with_clock(Arc::new(clock.clone()))
             .build()
             .unwrap();
-        let query = Query::of("res.partner").select(["name"]).page_size(3);
+        let query = Query::of("res.partner").select(["name", "city"]).page_size(3);
         let round = async |since: &ChangePoint| {
             let mut keys = Vec::new();
             let cursor = erp
@@ -595,7 +615,7 @@ async fn changes_come_once_and_none_is_lost() {
         let (none, cursor) = round(&cursor).await;
         assert_eq!(none, Vec::<String>::new(), "{version:?}");
 
-        // Changed in the very second in which it is read: it may come twice, and must not be lost.
+        // Changed again in the very second in which it was read: what was read tells that it is another state.
         odoo.change("res.partner", 8, "city", Json::text("Nice"));
         let (first, cursor) = round(&cursor).await;
         odoo.change("res.partner", 8, "city", Json::text("Paris"));
@@ -653,4 +673,129 @@ async fn a_deletion_is_found_by_the_sweep() {
     let keys = [9_i64, 15].map(Into::into);
     let missing = erp.missing(&"res.partner".into(), None, &keys).await.unwrap();
     assert_eq!(missing, [15_i64.into()]);
+}
+
+#[tokio::test]
+async fn relations_come_along_as_deep_as_is_asked() {
+    for version in BOTH {
+        let odoo = start(version).await;
+        let erp = bot(&odoo);
+        let product = Expand::of("product_id").select(["default_code", "uom_id"]);
+        let query = Query::of("sale.order")
+            .select(["name"])
+            .expand(Expand::of("partner_id").select(["name", "country_id"]))
+            .expand(Expand::of("order_line").select(["product_uom_qty"]).expand(product))
+            .page_size(2);
+        let orders = erp.read_all(&query).await.unwrap();
+        assert_eq!(orders.len(), 4);
+        let order = &orders[0];
+        assert_eq!(
+            order.value_at("partner_id.name").unwrap().to_string(),
+            "Acme Corporation"
+        );
+        let lines = order.value("order_line").unwrap().as_records().unwrap();
+        assert_eq!(
+            lines[0].value_at("product_id.default_code").unwrap().to_string(),
+            "FURN_7777"
+        );
+        assert_eq!(lines[0].columns().names().len(), 2);
+        // One call for the page, one for each relation of it: not one for each record.
+        let before = odoo.requests();
+        erp.read(&query, None).await.unwrap();
+        assert_eq!(odoo.requests() - before, 4, "{version:?}");
+        let deep = Expand::of("a").expand(Expand::of("b").expand(Expand::of("c").expand("d")));
+        let mut query = Query::of("sale.order").select(["name"]);
+        query.expand = vec![Expand::of("order_line").expand(deep)];
+        assert_eq!(erp.read(&query, None).await.unwrap_err().code(), "unsupported");
+    }
+}
+
+#[tokio::test]
+async fn where_no_field_is_named_the_stored_ones_come() {
+    for version in BOTH {
+        let odoo = start(version).await;
+        let erp = bot(&odoo);
+        let partner = erp
+            .get(&RecordRef::new("res.partner", 9_i64), &Shape::usual())
+            .await
+            .unwrap();
+        let has = |name: &str| partner.value(name).is_some();
+        assert!(has("name") && has("country_id") && has("write_date"));
+        // Neither files nor lists nor what the server would have to compute.
+        assert!(!has("image_128") && !has("child_ids") && !has("company_type") && !has("display_name"));
+        // The record can be shown, stored and read as a host's own type.
+        #[derive(serde::Deserialize)]
+        struct Partner {
+            name: String,
+            country_id: String,
+        }
+        let own: Partner = partner.read_as().unwrap();
+        assert_eq!(
+            (own.name.as_str(), own.country_id.as_str()),
+            ("Acme Corporation", "233")
+        );
+    }
+}
+
+#[tokio::test]
+async fn rights_on_fields_and_models_are_refused_by_name() {
+    for version in BOTH {
+        let odoo = start(version).await;
+        let limited = builder(&odoo, "atlas.limited", "limited-key").build().unwrap();
+        let error = limited
+            .read(&Query::of("account.move").select(["name"]), None)
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error.kind(), ErrorKind::PermissionDenied { object, verb: "read" } if object == "account.move")
+        );
+        assert!(!error.messages().is_empty());
+        // A field for another group is not there at all, as the catalog says.
+        let error = limited
+            .read(&Query::of("res.partner").select(["credit"]), None)
+            .await
+            .unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::SchemaMismatch { path, .. } if path == "res.partner.credit"));
+    }
+}
+
+#[tokio::test]
+async fn older_and_newer_servers_are_spoken_to_by_what_they_say_they_are() {
+    let says = |serie: &str| {
+        let result =
+            serde_json::json!({"server_version": serie, "server_version_info": ["saas~18", 0], "protocol_version": 1});
+        Fault::json(200, &serde_json::json!({"jsonrpc": "2.0", "id": 1, "result": result}))
+    };
+    let odoo = start(Version::V18).await;
+    for (serie, series) in [("14.0", (14, 0)), ("17.0-20240701", (17, 0)), ("saas~18.3+e", (18, 3))] {
+        odoo.faults().clear();
+        odoo.faults().always("common.version", says(serie));
+        let erp = builder(&odoo, "atlas.sales", "sales-key").build().unwrap();
+        assert_eq!(
+            erp.server().await.unwrap(),
+            (Series::new(series.0, series.1), Protocol::JsonRpc)
+        );
+        // Before 18 a right is asked in another way.
+        let probes = Probes::sign_in()
+            .entity("sale.order", [Verb::Create])
+            .entity("account.move", [Verb::Create]);
+        let report = erp.test(&probes).await.unwrap();
+        let outcomes: Vec<bool> = report
+            .rows
+            .iter()
+            .filter(|row| matches!(row.capability, Capability::Entity { .. }))
+            .map(|row| row.outcome == ProbeOutcome::Allowed)
+            .collect();
+        assert_eq!(outcomes, [true, false], "{serie}");
+    }
+    odoo.faults().clear();
+    odoo.faults().always("common.version", says("13.0"));
+    assert_eq!(bot(&odoo).companies().await.unwrap_err().code(), "unsupported");
+    odoo.faults().clear();
+    odoo.faults().always("common.version", says("unknown"));
+    let error = bot(&odoo).companies().await.unwrap_err();
+    assert!(
+        matches!(error.kind(), ErrorKind::Invalid { what: "address", .. }),
+        "{error:?}"
+    );
 }

@@ -156,17 +156,11 @@ async fn what_cannot_be_stored_is_refused_before_the_call() {
         for (write, code) in [
             (create("x_studio_gone", "a".into()), "schema_mismatch"),
             (create("x_studio_stage", "zzz".into()), "schema_mismatch"),
-            (
-                create("commitment_date", "2026-01-02T03:04:05Z".into()),
-                "schema_mismatch",
-            ),
+            (create("commitment_date", "2026-01-02T03:04:05Z".into()), "invalid"),
             (create("user_id", "Mitchell Admin".into()), "invalid"),
             (create("amount_total", decimal("1").into()), "invalid"),
             (create("client_order_ref", "a\0b".into()), "invalid"),
-            (
-                Create::new("sale.order").set("partner_id", decimal("20.0")),
-                "schema_mismatch",
-            ),
+            (Create::new("sale.order").set("partner_id", decimal("20.0")), "invalid"),
         ] {
             let intent = world.write(write.clone()).await;
             assert_eq!(intent.state, IntentState::NotSent, "{write:?} {:?}", intent.reason);
@@ -399,5 +393,97 @@ async fn parallel_creates_of_one_intent_make_one_record() {
         let dispatch = || world.outbox.dispatch(&world.connection.tenant, first.intent());
         let _ = tokio::join!(dispatch(), dispatch(), dispatch());
         assert_eq!(world.odoo.created("purchase.order"), 1, "{version:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_create_that_load_cannot_carry_is_found_by_its_reference() {
+    for version in BOTH {
+        let signed = |reference: &str| {
+            Create::new("sale.order")
+                .set("partner_id", Relation::to(9_i64))
+                .set("signature", bytes::Bytes::from_static(b"ink"))
+                .lines(Lines::new("order_line").row([
+                    ("product_id", Value::Relation(Relation::to(5_i64))),
+                    ("product_uom_qty", decimal("2").into()),
+                ]))
+                .with_natural_key("client_order_ref", reference)
+        };
+        for fault in [Fault::CutAfter, Fault::CutBefore, Fault::HangAfter] {
+            let world = World::new(version).await;
+            world.odoo.faults().next("sale.order.create", fault.clone());
+            let intent = world.write(signed("SIGNED-1")).await;
+            assert_eq!(
+                intent.state,
+                IntentState::Sent,
+                "{version:?} {fault:?} {:?}",
+                intent.reason
+            );
+            assert_eq!(world.odoo.created("sale.order"), 1, "{version:?} {fault:?}");
+            assert_eq!(world.odoo.created("sale.order.line"), 1, "{version:?} {fault:?}");
+        }
+        // Without anything to find it by it is not let out.
+        let world = World::new(version).await;
+        let unmarked = Create::new("sale.order")
+            .set("partner_id", Relation::to(9_i64))
+            .set("signature", bytes::Bytes::from_static(b"ink"));
+        assert_eq!(world.refused(unmarked).await, "invalid");
+        assert_eq!(world.odoo.effects(), 0);
+    }
+}
+
+#[tokio::test]
+async fn lists_are_replaced_and_lines_are_changed_by_their_keys() {
+    for version in BOTH {
+        let world = World::new(version).await;
+        let tags = |ids: &[i64]| Value::List(ids.iter().map(|id| Value::Relation(Relation::to(*id))).collect());
+        let create = Create::new("sale.order")
+            .set("partner_id", Relation::to(9_i64))
+            .set("tag_ids", tags(&[1, 2]));
+        let key = world.done(create).await.key.unwrap();
+        let id: i64 = key.to_string().parse().unwrap();
+        assert_eq!(world.odoo.stored("sale.order", id, "tag_ids"), Some(Json::ids(&[1, 2])));
+
+        let order = read(&world, "sale.order", 1, &["tag_ids", "order_line"]).await;
+        let line = |key: &str, quantity: &str, product: Option<i64>| {
+            let columns = atlas_connectors::erp::Columns::new(["product_uom_qty", "product_id"]);
+            let product = product.map(Relation::to);
+            Record::new(
+                "sale.order.line".into(),
+                key.into(),
+                columns,
+                vec![decimal(quantity).into(), product.into()],
+            )
+        };
+        let keep = line("1", "7", Some(5));
+        let add = line("new", "9", Some(6));
+        let update = Update::of(&order).set_from(&order, "tag_ids", tags(&[2])).set_from(
+            &order,
+            "order_line",
+            Value::Records(vec![keep, add]),
+        );
+        world.done(update).await;
+        assert_eq!(world.odoo.stored("sale.order", 1, "tag_ids"), Some(Json::ids(&[2])));
+        let quantity = world.odoo.stored("sale.order.line", 1, "product_uom_qty");
+        assert_eq!(quantity, Some(Json::Number("7.0".into())));
+        let shape =
+            Shape::of(["name"]).expand(atlas_connectors::erp::Expand::of("order_line").select(["product_uom_qty"]));
+        let order = world
+            .erp
+            .get(&RecordRef::new("sale.order", 1_i64), &shape)
+            .await
+            .unwrap();
+        assert_eq!(order.value("order_line").unwrap().as_records().unwrap().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_write_to_another_company_is_refused_by_the_server() {
+    for version in BOTH {
+        let world = World::new(version).await;
+        let partner = read(&world, "res.partner", 9, &["city"]).await;
+        let update = Update::of(&partner).set_from(&partner, "city", "Lyon").in_company("77");
+        assert_eq!(world.refused(update).await, "permission_denied");
+        assert_eq!(world.odoo.effects(), 0);
     }
 }

@@ -127,6 +127,7 @@ fn used(begun: Option<Duration>, start: Duration) -> Duration {
 struct Answers {
     ids: Vec<String>,
     bodies: HashMap<String, Bytes>,
+    lists: Vec<Bytes>,
 }
 
 impl Answers {
@@ -144,7 +145,8 @@ impl Answers {
             (id.clone(), answer.to_string().into())
         };
         let bodies = ids.iter().enumerate().map(body).collect();
-        Self { ids, bodies }
+        let lists = lists(&ids);
+        Self { ids, bodies, lists }
     }
 
     fn message(&self, id: &MessageId) -> Result<Message> {
@@ -161,15 +163,26 @@ impl Answers {
             return Bytes::from_static(b"{\"resultSizeEstimate\":0}");
         }
         let token = query.split('&').find_map(|pair| pair.strip_prefix("pageToken="));
-        let from: usize = token.and_then(|token| token.parse().ok()).unwrap_or(0);
-        let ids = self.ids.iter().skip(from).take(PAGE);
-        let messages: Vec<_> = ids.map(|id| serde_json::json!({ "id": id, "threadId": id })).collect();
-        let mut answer = serde_json::json!({ "messages": messages, "resultSizeEstimate": self.ids.len() });
-        if from + PAGE < self.ids.len() {
-            answer["nextPageToken"] = (from + PAGE).to_string().into();
+        let number: usize = token.and_then(|token| token.parse().ok()).unwrap_or(0);
+        self.lists.get(number).cloned().unwrap_or_default()
+    }
+}
+
+/// The pages of the list, with the number of the next one for its token.
+fn lists(ids: &[String]) -> Vec<Bytes> {
+    let pages: Vec<&[String]> = ids.chunks(PAGE).collect();
+    let page = |(number, page): (usize, &&[String])| {
+        let messages: Vec<_> = page
+            .iter()
+            .map(|id| serde_json::json!({ "id": id, "threadId": id }))
+            .collect();
+        let mut answer = serde_json::json!({ "messages": messages, "resultSizeEstimate": ids.len() });
+        if number + 1 < pages.len() {
+            answer["nextPageToken"] = (number + 1).to_string().into();
         }
         answer.to_string().into()
-    }
+    };
+    pages.iter().enumerate().map(page).collect()
 }
 
 impl std::fmt::Debug for Answers {

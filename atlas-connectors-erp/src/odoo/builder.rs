@@ -118,7 +118,8 @@ impl OdooBuilder {
         self
     }
 
-    /// Sets the language of translated values; it must be installed. Default: `en_US`.
+    /// Sets the language of translated values and of messages. It must be installed, or every call is refused with "Invalid
+    /// language code"; `en_US` is unless somebody took it away. Default: `en_US`.
     pub fn with_language(mut self, language: &str) -> Self {
         self.settings.language = language.into();
         self

@@ -4,13 +4,13 @@
 //! comparisons, on 19 it does not. Only `>=` with an overlap and duplicates taken out works on both (`odoo.md`, section 7).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-use atlas_connectors::erp::{ChangePoint, Query, RecordChanges};
+use atlas_connectors::erp::{ChangePoint, Query, RecordChanges, Value};
 use atlas_connectors::error::ErrorKind;
 use atlas_connectors::mail::SyncCursor;
 use atlas_connectors::{Error, PageToken, Result, Timestamp};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::odoo::builder::PAGE_MAX;
 use crate::odoo::domain::{self, Domain};
@@ -23,10 +23,6 @@ use crate::odoo::wire::{Json, Method, ModelCall, endpoint_invalid};
 
 /// Records whose state is remembered from one round to the next. Beyond it some come twice; none is lost.
 const MOST_SEEN: usize = 5_000;
-/// A record that changed so shortly before it was read may change again within the same shown second: it is not taken
-/// for seen.
-const FRESH: Duration = Duration::from_secs(3);
-
 /// Where a round begins: the server's own time at the last one, and what was given since a little before it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Cursor {
@@ -98,7 +94,7 @@ pub(super) async fn page(
         .with("limit", Json::int(i64::from(size)))
         .with("order", Json::text("id asc"))
         .within(context.clone());
-    let (answer, date) = door.ask_at(&call).await?;
+    let answer = door.ask(&call).await?;
     let plan = Plan::new(&shape, &selection.fields)?;
     let mut rows = plan.rows(&answer)?;
     let full = rows.len() >= usize::try_from(size).unwrap_or(usize::MAX);
@@ -106,19 +102,18 @@ pub(super) async fn page(
         round.last = last.id;
     }
 
-    let read_at = date.unwrap_or(began);
     let keep_from = values::datetime(began.before(door.settings.overlap));
-    let settled = values::datetime(read_at.before(FRESH));
     let mut fresh: BTreeSet<i64> = BTreeSet::new();
     for row in &rows {
         let Some(changed) = row.write_date.as_deref() else {
             continue;
         };
-        if before.seen.get(&row.id).map(String::as_str) != Some(changed) {
+        let state = state_of(changed, &row.values);
+        if before.seen.get(&row.id) != Some(&state) {
             fresh.insert(row.id);
         }
-        if changed >= keep_from.as_str() && changed < settled.as_str() && round.seen.len() < MOST_SEEN {
-            round.seen.insert(row.id, changed.to_owned());
+        if changed >= keep_from.as_str() && round.seen.len() < MOST_SEEN {
+            round.seen.insert(row.id, state);
         }
     }
     rows.retain(|row| row.write_date.is_none() || fresh.contains(&row.id));
@@ -132,6 +127,19 @@ pub(super) async fn page(
         seen: round.seen,
     };
     Ok(RecordChanges::last(records, SyncCursor::new(written(&cursor)?)))
+}
+
+/// A record's state as this query sees it. The shown second may hide a second change, so what was read counts too.
+fn state_of(changed: &str, values: &[Value]) -> String {
+    let mut hash = Sha256::new();
+    hash.update(serde_json::to_vec(values).unwrap_or_default());
+    let short: String = hash
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("{changed} {short}")
 }
 
 /// The server's time: a round is dated by its clock, never by ours. It is in every answer's `Date`.

@@ -217,7 +217,7 @@ fn argument(message: &str) -> ErrorKind {
 }
 
 /// The field of a "mandatory field" refusal: `(partner_id)` after its label, in the words of 18 and of 19.
-fn named_fields(message: &str) -> Vec<FieldFault> {
+pub(super) fn named_fields(message: &str) -> Vec<FieldFault> {
     let label = between(message, "Missing required value for the field ", ".\n").or_else(|| {
         between(message, "a mandatory field is not set", "\0").and_then(|rest| between(rest, "Field: ", "\n"))
     });
@@ -326,6 +326,6 @@ fn is_model(text: &str) -> bool {
 
 fn is_word(text: &str) -> bool {
     let mut chars = text.chars();
-    chars.next().is_some_and(|c| c.is_ascii_lowercase() || c == '_')
-        && chars.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

@@ -13,7 +13,7 @@ use crate::odoo::session::Door;
 use crate::odoo::shapes::{Shape, Shapes};
 use crate::odoo::wire::{Json, Method, ModelCall};
 use crate::odoo::writing::{self, Handle};
-use crate::odoo::{catalog, domain, files, values};
+use crate::odoo::{catalog, classify, domain, files, values};
 
 /// Records of the user that are looked through for one that a lost answer left behind, page by page.
 const LOOKED_AT_ONCE: i64 = 500;
@@ -170,9 +170,9 @@ pub(super) async fn commit(
     shape: &Shape,
     create: &Create,
     ready: &Ready,
-    handle: &Handle,
 ) -> Result<Written> {
     let context = door.context(create.company.as_ref()).await?;
+    let mut warnings = Vec::new();
     let id = match ready {
         Ready::Load { columns, rows, .. } => {
             let rows = rows.iter().map(Json::texts).collect();
@@ -184,6 +184,7 @@ pub(super) async fn commit(
             let result = answer.value()?;
             match result.member("ids") {
                 Some(Json::List(ids)) => {
+                    warnings = told(&result, Severity::Warning);
                     let first = ids.first().and_then(Json::as_int);
                     first.ok_or_else(|| answer.wrong_type("load.ids"))?
                 }
@@ -201,8 +202,7 @@ pub(super) async fn commit(
             ids.first().copied().ok_or_else(|| answer.wrong_type("create"))?
         }
     };
-    let _ = handle;
-    Ok(read_back(door, shapes, shape, create, id).await)
+    Ok(read_back(door, shapes, shape, create, id).await.with_messages(warnings))
 }
 
 /// Why `load` wrote nothing. Its messages are texts; what kind of refusal it is, is asked.
@@ -214,21 +214,11 @@ async fn refused(door: &Door, shape: &Shape, create: &Create, result: &Json) -> 
         .filter_map(|message| text(message, "message"))
         .any(|message| message.contains("could not serialize access"));
     let build = |kind: ErrorKind| {
-        let told = messages.iter().filter_map(|message| {
-            let said = text(message, "message")?;
-            // Faults of the program speak of its insides.
-            let internal = said.starts_with("Unknown error during import");
-            let shown = ProviderMessage::new(Severity::Error, said);
-            (!internal).then(|| match text(message, "field") {
-                Some(field) => shown.with_field(field),
-                None => shown,
-            })
-        });
         Error::new(kind, "odoo.load")
             .with_provider(super::provider())
             .with_class(atlas_connectors::error::OperationClass::Write)
             .with_effect(Effect::None)
-            .with_messages(told.collect::<Vec<_>>())
+            .with_messages(told(result, Severity::Error))
     };
     if conflict {
         return build(ErrorKind::Locked);
@@ -245,14 +235,32 @@ async fn refused(door: &Door, shape: &Shape, create: &Create, result: &Json) -> 
             verb: "create",
         });
     }
-    let named = messages.iter().filter_map(|message| text(message, "field"));
-    let fields = named
-        .map(|field| FieldFault {
-            field,
-            code: "load".to_owned(),
-        })
-        .collect();
+    let mut fields: Vec<FieldFault> = Vec::new();
+    for message in messages {
+        match text(message, "field") {
+            Some(field) => fields.push(FieldFault {
+                field,
+                code: "load".to_owned(),
+            }),
+            None => fields.extend(classify::named_fields(&text(message, "message").unwrap_or_default())),
+        }
+    }
     build(ErrorKind::Rejected { fields })
+}
+
+/// What `load` says to people. Faults of the program speak of its insides, and are left out.
+fn told(result: &Json, severity: Severity) -> Vec<ProviderMessage> {
+    let messages = result.member("messages").and_then(Json::as_list).unwrap_or_default();
+    let text = |message: &Json, member: &str| message.member(member).and_then(Json::as_text).map(str::to_owned);
+    let shown = |message: &Json| {
+        let said = text(message, "message").filter(|said| !said.starts_with("Unknown error during import"))?;
+        let shown = ProviderMessage::new(severity, said);
+        Some(match text(message, "field") {
+            Some(field) => shown.with_field(field),
+            None => shown,
+        })
+    };
+    messages.iter().filter_map(shown).collect()
 }
 
 /// The record as the server keeps it, and where that differs from what was asked.
@@ -260,13 +268,13 @@ async fn read_back(door: &Door, shapes: &Shapes, shape: &Shape, create: &Create,
     let key = RecordKey::from(id);
     let written = Written::at(key.clone());
     let plain = |value: &Value| !matches!(value, Value::Binary(_));
-    let asked: Vec<(&FieldName, &Value)> = create
+    let asked: Vec<(FieldName, Value)> = create
         .fields
         .iter()
         .filter(|(_, value)| plain(value))
-        .map(|(name, value)| (name, value))
+        .map(|(name, value)| (name.clone(), values::as_stored(shape, name.as_str(), value)))
         .collect();
-    let mut names: Vec<FieldName> = asked.iter().map(|(name, _)| (*name).clone()).collect();
+    let mut names: Vec<FieldName> = asked.iter().map(|(name, _)| name.clone()).collect();
     for also in ["name", "state", "amount_total", "checksum", "file_size"] {
         if shape.has(also) && !names.iter().any(|name| name.as_str() == also) {
             names.push(also.into());
@@ -275,7 +283,7 @@ async fn read_back(door: &Door, shapes: &Shapes, shape: &Shape, create: &Create,
     match writing::look(door, shapes, shape, &key, &names, create.company.as_ref()).await {
         Ok(Some(record)) => {
             let file = files::checked(create, &record);
-            let mut written = written.read_back(record, asked);
+            let mut written = written.read_back(record, asked.iter().map(|(name, value)| (name, value)));
             written.adjusted.extend(file);
             written
         }

@@ -19,7 +19,7 @@ pub(super) type Domain = Vec<Json>;
 /// Compiles a filter.
 ///
 /// # Errors
-/// [`ErrorKind::SchemaMismatch`] for a field that is not there or an operand of another type,
+/// [`ErrorKind::SchemaMismatch`] for a field that is not there, [`ErrorKind::Invalid`] for an operand of another type,
 /// [`ErrorKind::Unsupported`] for a field that the server cannot search by.
 pub(super) fn compile<'a>(
     door: &'a Door,

@@ -228,8 +228,12 @@ pub(super) async fn explain(door: &Door, shapes: &Shapes, query: &Query) -> Resu
         ready.selection.on_the_wire(&ready.shape).to_text()
     );
     let mut plan = QueryPlan::new(request, ready.page_size);
-    if query.filter.is_some() {
-        plan = plan.server("filter", "every condition is a term of the domain");
+    if let Some(filter) = &query.filter {
+        let fields: Vec<&str> = filter.fields().into_iter().map(FieldName::as_str).collect();
+        plan = plan.server(
+            format!("filter by {}", fields.join(", ")),
+            "every condition is a term of the domain",
+        );
     }
     plan = match ready.ordering {
         Ordering::ById { .. } => plan.server("order by id", "pages begin behind the last id, so nothing is skipped"),

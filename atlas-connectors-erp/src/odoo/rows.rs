@@ -152,21 +152,18 @@ impl<'de> Visitor<'de> for OneRow<'_, '_> {
         let (mut id, mut write_date) = (None, None);
         // The server keeps the order that was asked for: most often the next column is the next key.
         let mut expected = 0_usize;
-        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
-            let names = plan.columns.names();
-            let at = match names.get(expected) {
-                Some(name) if name.as_str() == key => Some(expected),
-                _ => names.iter().position(|name| name.as_str() == key),
-            };
-            match (&*key, at) {
-                ("id", at) => {
+        let names = plan.columns.names();
+        while let Some(key) = map.next_key_seed(KeySeed { names, expected })? {
+            let at = key.at;
+            match key.what {
+                Known::Id => {
                     let number: i64 = map.next_value()?;
                     id = Some(number);
                     if let Some(slot) = at.and_then(|at| values.get_mut(at)) {
                         *slot = Value::Integer(number);
                     }
                 }
-                ("write_date", at) => {
+                Known::WriteDate => {
                     let text: OrFalse = map.next_value()?;
                     if let (Some(slot), Some(text)) = (at.and_then(|at| values.get_mut(at)), &text.0) {
                         let moment = values::moment(text).ok_or_else(|| A::Error::custom("not a datetime"))?;
@@ -174,15 +171,15 @@ impl<'de> Visitor<'de> for OneRow<'_, '_> {
                     }
                     write_date = text.0.map(Into::into);
                 }
-                (_, Some(at)) => {
+                Known::Column => {
                     let raw: &RawValue = map.next_value()?;
-                    let value = plan.kinds.get(at).and_then(|kind| decoded(kind, raw.get()));
+                    let value = at.and_then(|at| decoded(plan.kinds.get(at)?, raw.get()));
                     let value = value.ok_or_else(|| A::Error::custom("a value of another type"))?;
-                    if let Some(slot) = values.get_mut(at) {
+                    if let Some(slot) = at.and_then(|at| values.get_mut(at)) {
                         *slot = value;
                     }
                 }
-                (_, None) => {
+                Known::Nothing => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
@@ -192,6 +189,55 @@ impl<'de> Visitor<'de> for OneRow<'_, '_> {
         }
         let id = id.ok_or_else(|| A::Error::missing_field("id"))?;
         Ok(Row { id, write_date, values })
+    }
+}
+
+/// What a key of a row names, and where its column stands.
+struct Key {
+    what: Known,
+    at: Option<usize>,
+}
+
+enum Known {
+    Id,
+    WriteDate,
+    Column,
+    Nothing,
+}
+
+/// Finds the column of a key without keeping the key.
+struct KeySeed<'p> {
+    names: &'p [FieldName],
+    expected: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for KeySeed<'_> {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<Key, E> {
+        let at = match self.names.get(self.expected) {
+            Some(name) if name.as_str() == key => Some(self.expected),
+            _ => self.names.iter().position(|name| name.as_str() == key),
+        };
+        let what = match (key, at) {
+            ("id", _) => Known::Id,
+            ("write_date", _) => Known::WriteDate,
+            (_, Some(_)) => Known::Column,
+            (_, None) => Known::Nothing,
+        };
+        Ok(Key { what, at })
     }
 }
 

@@ -38,17 +38,27 @@ pub(super) fn id_of(key: &RecordKey) -> Result<i64> {
 
 /// A value that does not fit its field.
 pub(super) fn misfit(shape: &Shape, field: &Field) -> Error {
-    let kind = ErrorKind::SchemaMismatch {
-        path: format!("{}.{}", shape.model(), field.name),
-        fault: SchemaFault::Type,
-    };
-    Error::new(kind, "odoo.fields").with_provider(super::provider())
+    endpoint_invalid("value", "it does not fit the type of its field")
+        .with_context("field", format_args!("{}.{}", shape.model(), field.name))
+}
+
+/// A value as it will be read again once it is stored: a day in a field of moments is its midnight.
+pub(super) fn as_stored(shape: &Shape, name: &str, value: &Value) -> Value {
+    let kind = shape.field(name).map(|(field, _)| field.kind);
+    match (kind, value) {
+        (Ok(FieldKind::Instant), Value::Date(day)) => Value::Instant(day.midnight()),
+        (Ok(FieldKind::Instant), Value::Instant(moment)) => {
+            Value::Instant(Timestamp::from_unix_seconds(moment.unix_seconds()))
+        }
+        (Ok(FieldKind::Date), Value::Instant(moment)) => Value::Date(Date::of(*moment)),
+        _ => value.clone(),
+    }
 }
 
 /// A value of a plain field as it is written, and as a domain compares with it.
 ///
 /// # Errors
-/// [`ErrorKind::SchemaMismatch`] if it is of another type than the field.
+/// [`ErrorKind::Invalid`] if it is of another type than the field.
 pub(super) fn plain(shape: &Shape, field: &Field, value: &Value) -> Result<Json> {
     Ok(match (field.kind, value) {
         (_, Value::Null) => Json::Bool(false),

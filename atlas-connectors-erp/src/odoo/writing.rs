@@ -201,9 +201,8 @@ pub(super) async fn commit(door: &Door, shapes: &Shapes, prepared: &Prepared<Wri
     let shape = shapes.of(door, entity.as_str(), false).await?;
     match write {
         Write::Create(create) => {
-            let handle = Handle::of(prepared)?;
             let ready = creating::ready(door, shapes, &shape, create, prepared.intent()).await?;
-            creating::commit(door, shapes, &shape, create, &ready, &handle).await
+            creating::commit(door, shapes, &shape, create, &ready).await
         }
         Write::Update(update) => {
             let values = changes_of(&shape, update)?;
@@ -246,14 +245,26 @@ async fn after(door: &Door, shapes: &Shapes, shape: &Shape, update: &Update) -> 
     let written = Written::at(update.key.clone());
     match look(door, shapes, shape, &update.key, &names, update.company.as_ref()).await {
         Ok(Some(record)) => {
-            let asked = update
-                .changes
-                .iter()
-                .filter(|change| !matches!(change.new, Value::Records(_)));
-            written.read_back(record, asked.map(|change| (&change.field, &change.new)))
+            let asked = asked_of(shape, update);
+            written.read_back(record, asked.iter().map(|(name, value)| (name, value)))
         }
         Ok(None) | Err(_) => written,
     }
+}
+
+/// What an update asks for, as it is read once it is stored. Rows of lines are left out: they are told by keys.
+fn asked_of(shape: &Shape, update: &Update) -> Vec<(FieldName, Value)> {
+    let plain = update
+        .changes
+        .iter()
+        .filter(|change| !matches!(change.new, Value::Records(_)));
+    plain
+        .map(|change| {
+            let name = change.field.clone();
+            let asked = values::as_stored(shape, name.as_str(), &change.new);
+            (name, asked)
+        })
+        .collect()
 }
 
 /// Finds out whether an earlier commit happened.
@@ -300,10 +311,8 @@ async fn reconcile_update(door: &Door, shapes: &Shapes, shape: &Shape, update: &
         return Ok(Reconciled::Unknown);
     };
     let stored = |name: &FieldName| now.value(name.as_str()).cloned().unwrap_or(Value::Null);
-    let as_asked = update
-        .changes
-        .iter()
-        .all(|change| stored(&change.field).says_the_same(&change.new));
+    let asked = asked_of(shape, update);
+    let as_asked = asked.iter().all(|(name, value)| stored(name).says_the_same(value));
     let unmoved = matches!(&update.base, Base::Version(version) if now.version() == Some(version));
     let untouched = update.changes.iter().all(|change| {
         let old = change.old.as_ref();
@@ -323,10 +332,9 @@ async fn reconcile_update(door: &Door, shapes: &Shapes, shape: &Shape, update: &
     // Rounded on the way in, and nobody else has written since.
     let rounded = by_us && !untouched;
     if as_asked || rounded {
-        let asked = update.changes.iter().map(|change| (&change.field, &change.new));
-        return Ok(Reconciled::Happened(
-            Written::at(update.key.clone()).read_back(now, asked),
-        ));
+        let asked = asked.iter().map(|(name, value)| (name, value));
+        let written = Written::at(update.key.clone()).read_back(now, asked);
+        return Ok(Reconciled::Happened(written));
     }
     Ok(Reconciled::Unknown)
 }

@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn catalogs_grow_old_and_make_room() {
-        let clock = Arc::new(ManualClock::new(crate::Timestamp::UNIX_EPOCH));
-        let cache = CatalogCache::new(clock.clone()).with_bounds(2, Duration::from_secs(60));
+        let clock = ManualClock::new(crate::Timestamp::UNIX_EPOCH);
+        let cache = CatalogCache::new(Arc::new(clock.clone())).with_bounds(2, Duration::from_secs(60));
         let catalog = || Arc::new(Catalog::new("odoo", clock.now()));
         let scope = |name: &str| CatalogScope::entities([name]);
         for name in ["a", "b", "c"] {

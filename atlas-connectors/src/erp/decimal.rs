@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::{Add, Mul, Neg, Sub};
 use std::str::FromStr;
 
-use bigdecimal::{BigDecimal, RoundingMode, ToPrimitive as _};
+use bigdecimal::{BigDecimal, RoundingMode, ToPrimitive as _, Zero as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Most digits a number may have, before and after the point together.
@@ -61,7 +61,7 @@ impl Decimal {
 
     /// Whether it is zero.
     pub fn is_zero(&self) -> bool {
-        self.0 == BigDecimal::from(0)
+        self.0.is_zero()
     }
 
     /// The number as a whole one, if it is one that fits.

@@ -275,12 +275,16 @@ fn compare(before: &Entity, now: &Entity, changes: &mut Vec<CatalogChange>) {
             continue;
         }
         match guess(&mut added, |candidate| field_likeness(field, candidate)) {
-            Some((to, reason)) => changes.push(CatalogChange::FieldRenamed {
-                entity: name.clone(),
-                from: field.name.clone(),
-                to: to.name.clone(),
-                reason,
-            }),
+            Some((to, reason)) => {
+                changes.push(CatalogChange::FieldRenamed {
+                    entity: name.clone(),
+                    from: field.name.clone(),
+                    to: to.name.clone(),
+                    reason,
+                });
+                // Renamed, it may also have become shorter or required.
+                compare_fields(name, field, to, changes);
+            }
             None => changes.push(CatalogChange::FieldRemoved(name.clone(), field.name.clone())),
         }
     }

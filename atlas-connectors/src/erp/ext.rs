@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 
 use crate::erp::document::{Document, DocumentFilter, DocumentKind, DocumentRef};
 use crate::erp::{
-    Catalog, CatalogScope, ChangePoint, DocumentTable, EntityName, ErpConnector, Filter, Query, Record, RecordChanges,
-    RecordKey, Value,
+    Catalog, CatalogScope, ChangePoint, DocumentTable, EntityName, ErpConnector, FieldKind, Filter, Query, Record,
+    RecordChanges, RecordKey, Value,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::ids::CompanyId;
@@ -121,13 +121,22 @@ pub trait ErpConnectorExt: ErpConnector {
                 let what = "a sweep over keys of several fields";
                 return Err(Error::new(ErrorKind::Unsupported { what }, "erp.missing"));
             };
+            // A key is text here, and a number where the field is one: a value of another type would be refused.
+            let whole = described.field(key_field.as_str()).map(|field| field.kind) == Some(FieldKind::Integer);
+            let value = |key: &RecordKey| {
+                let text = key.as_single().unwrap_or_default();
+                match text.parse::<i64>() {
+                    Ok(number) if whole => Value::Integer(number),
+                    _ => Value::from(text),
+                }
+            };
             let mut missing = Vec::new();
             for portion in keys.chunks(KEYS_AT_ONCE) {
                 let mut query = Query::of(entity.clone())
                     .select([key_field.clone()])
                     .filter(Filter::In {
                         field: key_field.clone(),
-                        values: portion.iter().map(|key| Value::from(key.to_string())).collect(),
+                        values: portion.iter().map(value).collect(),
                     });
                 query.company = company.cloned();
                 let there: BTreeSet<RecordKey> = self

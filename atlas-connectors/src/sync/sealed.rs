@@ -15,7 +15,7 @@ const FORMAT: u8 = 1;
 /// In place of a length: there is no such text.
 const NONE: u64 = u64::MAX;
 /// Usual bytes of a message beside its text and HTML.
-const BESIDE_TEXT: usize = 4096;
+const BESIDE_TEXT: usize = 2048;
 
 /// Seals a message, which is as before afterwards.
 pub(super) fn seal(sealer: &Sealer, key: &MailboxKey, message: &mut Message) -> Result<Vec<u8>> {

@@ -173,6 +173,8 @@ const PURCHASE: &[FieldDef] = &[
     f("amount_tax", "monetary", "", "o", "Taxes"),
     f("amount_total", "monetary", "", "o", "Total"),
     f("x_atlas_ref", "char", "", "m", "Atlas Ref"),
+    f("x_atlas_amount", "monetary", "", "m", "Atlas Amount"),
+    f("x_atlas_weight", "float", "", "md", "Atlas Weight"),
 ];
 
 const PURCHASE_LINE: &[FieldDef] = &[

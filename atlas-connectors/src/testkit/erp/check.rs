@@ -157,8 +157,6 @@ fn fitting(field: &Field, value: &Value, what: &'static str) -> Result<()> {
         | (FieldKind::Binary | FieldKind::Stream, Value::Binary(_))
         | (FieldKind::Relation, Value::Relation(_) | Value::Integer(_) | Value::Text(_))
         | (FieldKind::Relations, Value::List(_)) => true,
-        // Keys come as text from a sweep for deletions.
-        (FieldKind::Integer, Value::Text(text)) => what == "filter" && text.parse::<i64>().is_ok(),
         (FieldKind::Integer, Value::Decimal(number)) => number.to_i64().is_some(),
         (FieldKind::Enum, Value::Text(text) | Value::Enum(text)) => {
             field.values.is_empty() || field.values.iter().any(|known| known.value == *text)

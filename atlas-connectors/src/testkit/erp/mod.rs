@@ -8,5 +8,7 @@ mod read;
 mod server;
 #[cfg(test)]
 pub(crate) mod story;
+#[cfg(test)]
+mod tests;
 
 pub use memory::{ErpFault, MemoryErp, RecordStates};

@@ -60,8 +60,13 @@ impl Failure {
         let detail = match self {
             Self::Library(error) => {
                 let advice = error.advice();
+                let paused = match error.kind() {
+                    ErrorKind::Paused { why } => Some(*why),
+                    _ => None,
+                };
                 json!({
                     "code": error.code(),
+                    "paused": paused,
                     "message": error.to_string(),
                     "operation": error.operation(),
                     "cause": advice.cause,

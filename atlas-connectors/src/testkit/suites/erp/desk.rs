@@ -34,13 +34,12 @@ impl Suite<'_> {
 
     fn desk_under(&self, case: Case, policy: impl ApprovalPolicy) -> Result<Desk, Violation> {
         let sealer = case.ok(Sealer::new(Arc::new(KeyRing::ephemeral())), "Sealer::new")?;
-        let clock = Arc::new(self.clock.clone());
-        let store = Arc::new(MemoryStore::with_clock(clock.clone()));
+        let store = Arc::new(MemoryStore::with_clock(Arc::new(self.clock.clone())));
         let connected = Connected::new();
         connected.put_erp(Arc::clone(&self.erp), self.identity.clone());
         let outbox = Outbox::builder(store, sealer, Arc::new(connected))
             .policy(policy)
-            .clock(clock)
+            .clock(Arc::new(self.clock.clone()))
             .build();
         Ok(Desk { outbox })
     }

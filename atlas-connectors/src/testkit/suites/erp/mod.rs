@@ -41,37 +41,8 @@ pub async fn erp(connector: Arc<dyn ErpConnector>, identity: &Identity, world: &
         clock: ManualClock::new(SystemClock.now()),
         created: Mutex::default(),
     };
-    suite.companies_are_listed().await?;
-    suite.the_catalog_is_checked().await?;
-    suite.a_test_tells_allowed_denied_and_missing().await?;
-    suite.the_customer_is_found_by_name().await?;
-    suite.open_sales_orders_come_with_their_lines().await?;
-    suite.what_does_not_fit_is_refused_before_a_call().await?;
-    suite.a_plan_names_every_condition().await?;
-    suite.conditions_hold_as_said().await?;
-    suite.pages_resume_from_a_stored_token().await?;
-    suite.a_record_is_read_and_a_gone_one_not_found().await?;
-    if suite.can.changes {
-        suite.changes_come_once_and_none_is_lost().await?;
-    }
-    suite.missing_records_are_told().await?;
-    suite.a_write_forbidden_by_policy_never_starts().await?;
-    suite.an_order_is_created_exactly_once().await?;
-    suite.a_lost_answer_never_makes_two_orders().await?;
-    suite.an_update_is_read_back().await?;
-    suite.a_conflict_writes_nothing().await?;
-    suite.a_lost_answer_never_updates_twice().await?;
-    suite.every_digit_survives().await?;
-    suite.an_action_happens_once().await?;
-    suite.a_refused_permission_is_told().await?;
-    suite.a_refused_value_names_its_field().await?;
-    if suite.can.batch {
-        suite.each_part_of_a_batch_is_told().await?;
-    }
-    if suite.can.atomic_batch {
-        suite.an_atomic_batch_happens_whole_or_not_at_all().await?;
-    }
-    suite.a_deletion_happens_once().await
+    // All cases in one future would be too large for a caller's stack.
+    Box::pin(suite.run()).await
 }
 
 struct Suite<'a> {
@@ -87,6 +58,40 @@ struct Suite<'a> {
 }
 
 impl Suite<'_> {
+    async fn run(&self) -> Result<(), Violation> {
+        self.companies_are_listed().await?;
+        self.the_catalog_is_checked().await?;
+        self.a_test_tells_allowed_denied_and_missing().await?;
+        self.the_customer_is_found_by_name().await?;
+        self.open_sales_orders_come_with_their_lines().await?;
+        self.what_does_not_fit_is_refused_before_a_call().await?;
+        self.a_plan_names_every_condition().await?;
+        self.conditions_hold_as_said().await?;
+        self.pages_resume_from_a_stored_token().await?;
+        self.a_record_is_read_and_a_gone_one_not_found().await?;
+        if self.can.changes {
+            self.changes_come_once_and_none_is_lost().await?;
+        }
+        self.missing_records_are_told().await?;
+        self.a_write_forbidden_by_policy_never_starts().await?;
+        self.an_order_is_created_exactly_once().await?;
+        self.a_lost_answer_never_makes_two_orders().await?;
+        self.an_update_is_read_back().await?;
+        self.a_conflict_writes_nothing().await?;
+        self.a_lost_answer_never_updates_twice().await?;
+        self.every_digit_survives().await?;
+        self.an_action_happens_once().await?;
+        self.a_refused_permission_is_told().await?;
+        self.a_refused_value_names_its_field().await?;
+        if self.can.batch {
+            self.each_part_of_a_batch_is_told().await?;
+        }
+        if self.can.atomic_batch {
+            self.an_atomic_batch_happens_whole_or_not_at_all().await?;
+        }
+        self.a_deletion_happens_once().await
+    }
+
     fn company(&self) -> Option<&CompanyId> {
         self.story.company.as_ref()
     }

@@ -1,0 +1,67 @@
+//! SAP: services by name, keys of several fields, an update under an ETag.
+
+use atlas_connectors_erp::mock::Sap;
+use atlas_connectors_erp::mock::sap::{PASSWORD, Table, WRITER};
+
+use super::atlas::Atlas;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_is_connected_read_and_written() {
+    let sap = Sap::start().await.unwrap();
+    let atlas = Atlas::with_secret(PASSWORD);
+    let place = [
+        "erp",
+        "connect",
+        "sap",
+        "--address",
+        sap.uri(),
+        "--client",
+        "100",
+        "--user",
+    ];
+    let services = ["--service", "API_SALES_ORDER_SRV", "--service", "API_BUSINESS_PARTNER"];
+    let refused = atlas
+        .run(&[&place[..], &["NOBODY_KNOWS"], &services[..]].concat())
+        .await;
+    assert_ne!(refused.0, 0, "{:#}", refused.1);
+    let connected = atlas.done(&[&place[..], &[WRITER], &services[..]].concat()).await;
+    assert_eq!(connected["connection"]["status"], "connected", "{connected:#}");
+    assert_eq!(sap.counters().refused_logons, 1, "a wrong user is sent once");
+
+    let filter = "SoldToParty = 1000001 and TotalNetAmount >= 200.50";
+    let read = [
+        "erp",
+        "read",
+        "A_SalesOrder",
+        "--select",
+        "SalesOrder,TotalNetAmount,RequestedDeliveryDate",
+    ];
+    let found = atlas
+        .done(&[&read[..], &["--filter", filter, "--expand", "to_Item"]].concat())
+        .await;
+    assert!(found["count"].as_u64().unwrap() >= 2, "{found:#}");
+    let item = atlas
+        .done(&["erp", "get", "A_SalesOrderItem", "SalesOrder=2,SalesOrderItem=10"])
+        .await;
+    assert_eq!(item["fields"]["SalesOrder"], "2", "{item:#}");
+    let wrong = atlas.ends(2, &["erp", "get", "A_SalesOrderItem", "2"]).await;
+    let message = wrong["error"]["message"].as_str().unwrap();
+    assert!(message.contains("SalesOrder=…,SalesOrderItem=…"), "{message}");
+
+    let intent = atlas
+        .held(&[
+            "erp",
+            "write",
+            "update",
+            "A_SalesOrder",
+            "2",
+            "RequestedDeliveryDate=2026-12-01",
+        ])
+        .await;
+    let (code, ended) = atlas.approve(&intent).await;
+    assert_eq!((code, &ended["state"]), (0, &"sent".into()), "{ended:#}");
+    let stored = sap.field(Table::SalesOrder, "2", "RequestedDeliveryDate");
+    assert_eq!(stored.as_deref(), Some("2026-12-01"));
+    assert_eq!(sap.counters().effects(), 1);
+    assert!(!atlas.keeps(PASSWORD), "the password lies in the open");
+}
