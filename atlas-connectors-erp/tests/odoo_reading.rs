@@ -521,6 +521,9 @@ async fn the_catalog_is_there_for_a_user_with_few_rights() {
         assert!(orders.action(&"action_confirm".into()).is_some());
         assert_eq!(catalog.service("sale").unwrap().state, ServiceState::Active);
         assert_eq!(catalog.service("mrp").unwrap().state, ServiceState::Missing);
+        // Beside those that matter most, every module that is installed.
+        assert_eq!(catalog.service("sale_stock").unwrap().state, ServiceState::Active);
+        assert!(catalog.service("website_forum").is_none());
         // Kept: asked again only when that is wanted.
         let before = odoo.requests();
         let again = erp.catalog(&CatalogScope::all()).await.unwrap();

@@ -10,6 +10,7 @@ use atlas_connectors::erp::{
 use atlas_connectors::error::ErrorKind;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
+use crate::odoo::domain;
 use crate::odoo::session::Door;
 use crate::odoo::shapes::Shapes;
 use crate::odoo::wire::{Json, Method, ModelCall};
@@ -36,7 +37,7 @@ const CURATED: [&str; 17] = [
     "mail.message",
 ];
 
-/// The modules whose state is told.
+/// The modules whose state is told, installed or not; of others only that they are installed.
 const MODULES: [&str; 8] = [
     "sale",
     "sale_management",
@@ -197,9 +198,12 @@ pub(super) async fn allowed(
 
 /// The modules that matter. Internal users may read them; their `state` tells, and the version field does not.
 async fn modules(door: &Door) -> Result<Vec<Service>> {
-    let names = Json::List(Vec::from([Json::text("name"), Json::text("in"), Json::texts(MODULES)]));
+    let installed = domain::term("state", "=", Json::text("installed"));
+    let told = domain::term("name", "in", Json::texts(MODULES));
+    let mut either = domain::Domain::from([Json::text("|")]);
+    either.extend(installed.into_iter().chain(told));
     let call = ModelCall::new("ir.module.module", Method::SearchRead)
-        .with("domain", Json::List(Vec::from([names])))
+        .with("domain", Json::List(either))
         .with("fields", Json::texts(["name", "state"]))
         .with("order", Json::text("name"));
     let rows = match door.ask(&call).await {

@@ -151,6 +151,8 @@ pub(super) fn fresh(version: Version, at: Timestamp) -> Database {
         (471, "sale_management", "installed"),
         (480, "purchase", "installed"),
         (490, "stock", "installed"),
+        (491, "sale_stock", "installed"),
+        (600, "website_forum", "uninstalled"),
     ] {
         put(
             &mut db,
