@@ -206,9 +206,12 @@ pub(crate) enum Connect {
         /// Language of messages and labels, two letters.
         #[arg(long, value_name = "LANGUAGE")]
         language: Option<String>,
-        /// Communication user. A wrong password is sent once only: repeated tries lock the user.
-        #[arg(long, value_name = "USER")]
-        user: String,
+        /// Communication user, whose password is the secret. It is sent once only if it is wrong: repeated tries lock the user.
+        #[arg(long, value_name = "USER", required_unless_present = "token_url")]
+        user: Option<String>,
+        /// Token address, for an OAuth client that signs in as itself: --client-id names it, and its secret is the secret.
+        #[arg(long, value_name = "URL", conflicts_with = "user")]
+        token_url: Option<Url>,
         /// What all systems have.
         #[command(flatten)]
         common: Common,
