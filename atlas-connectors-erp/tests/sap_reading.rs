@@ -189,7 +189,7 @@ async fn every_breaker_of_addresses_finds_its_row() {
         let wrong = Query::of(words.order).filter(field("NoSuchField").equals("x"));
         assert_eq!(erp.read(&wrong, None).await.unwrap_err().code(), "schema_mismatch");
         let wrong = Query::of(words.order).filter(field("TotalNetAmount").equals("x"));
-        assert_eq!(erp.read(&wrong, None).await.unwrap_err().code(), "schema_mismatch");
+        assert_eq!(erp.read(&wrong, None).await.unwrap_err().code(), "invalid");
         let wrong = Query::of(words.order).filter(field("HeaderBillingBlockReason").equals("x"));
         assert_eq!(erp.read(&wrong, None).await.unwrap_err().code(), "unsupported");
         assert_eq!(

@@ -92,6 +92,16 @@ impl Ui {
         self.line(format_args!("   {label} {value}"));
     }
 
+    /// Facts one below the other, their values in one column.
+    pub fn facts<'a>(&self, facts: impl IntoIterator<Item = (&'a str, String)>) {
+        let facts: Vec<(&str, String)> = facts.into_iter().collect();
+        let longest = facts.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+        for (label, value) in facts {
+            let label = Style::new().dim().apply_to(format!("{label:<longest$}"));
+            self.line(format_args!("   {label}  {value}"));
+        }
+    }
+
     /// Text from outside, between rules, line by line as it stands. Control characters are shown, not obeyed.
     pub fn quote(&self, text: &str) {
         let bar = Style::new().dim().apply_to("│");

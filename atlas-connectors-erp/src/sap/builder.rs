@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use atlas_connectors::erp::DocumentMap;
 use atlas_connectors::http::{ConnectionGate, Governor, HttpTransport, Quota, RetryPolicy};
 use atlas_connectors::{Clock, ConnectionRef, Error, ErrorKind, Result, SystemClock};
 
@@ -46,7 +47,7 @@ pub struct SapBuilder {
     system: SystemAddress,
     auth: SapAuth,
     services: Vec<ServiceAddress>,
-    documents: Option<Version>,
+    documents: Option<DocumentMap>,
     governor: Option<Governor>,
     gate: Option<ConnectionGate>,
     retry: RetryPolicy,
@@ -92,10 +93,10 @@ impl SapBuilder {
         self
     }
 
-    /// Sets in which version's words the common documents are looked for. Default: V4's if only V4 services are connected,
-    /// and V2's otherwise.
-    pub fn with_documents(mut self, version: Version) -> Self {
-        self.documents = Some(version);
+    /// Sets the table by which the common documents are found, for systems that mix versions or have services of their own.
+    /// Default: [`document_map`] of V4 if only V4 services are connected, and of V2 otherwise.
+    pub fn with_documents(mut self, documents: DocumentMap) -> Self {
+        self.documents = Some(documents);
         self
     }
 
@@ -186,9 +187,8 @@ impl SapBuilder {
             return Err(Error::new(kind, "sap.build"));
         }
         let only_v4 = self.services.iter().all(|service| service.version() == Version::V4);
-        let version = self
-            .documents
-            .unwrap_or(if only_v4 { Version::V4 } else { Version::V2 });
+        let version = if only_v4 { Version::V4 } else { Version::V2 };
+        let documents = self.documents.unwrap_or_else(|| document_map(version));
         let governor = self
             .governor
             .unwrap_or_else(|| Governor::new(Quota::uncounted().with_concurrency(AT_ONCE), Arc::clone(&self.clock)));
@@ -207,7 +207,7 @@ impl SapBuilder {
         Ok(SapConnector::new(Inner {
             services: Services::new(Arc::clone(&session), &self.services, self.catalog_age, self.page_size)?,
             session,
-            documents: document_map(version),
+            documents,
             settings: self.settings,
         }))
     }

@@ -90,8 +90,8 @@ impl ErpConnector for SapConnector {
 
     fn capabilities(&self) -> ErpCapabilities {
         let mut can = ErpCapabilities::default();
+        // ETags are not said of all: sales orders have one, and most of the rest has none.
         can.count = true;
-        can.etags = true;
         can.changes = true;
         can.deep_create = true;
         can.batch = true;

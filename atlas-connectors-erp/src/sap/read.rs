@@ -8,7 +8,7 @@ use std::sync::Arc;
 use atlas_connectors::erp::{
     FieldKind, FieldName, Filter, Query, QueryPlan, Record, RecordKey, RecordRef, Shape, Value, field,
 };
-use atlas_connectors::error::BadPayload;
+use atlas_connectors::error::{BadPayload, SchemaFault};
 use atlas_connectors::http::Response;
 use atlas_connectors::{Error, ErrorKind, Page, PageToken, Result};
 use bytes::Bytes;
@@ -247,7 +247,7 @@ impl Inner {
             query = query.filter(behind(fields, values));
         }
         let compiled = ODataQuery::compile(&ready.loaded.dialect, &ready.loaded.model, &query);
-        compiled.map_err(|error| error.with_provider(crate::sap::provider()))
+        compiled.map_err(|error| unfit_value(error, &query).with_provider(crate::sap::provider()))
     }
 
     /// A GET under the session.
@@ -441,6 +441,27 @@ fn spellings(entity: &EntityModel, key: &RecordKey) -> Vec<RecordKey> {
         }
     }
     out
+}
+
+/// A condition whose value does not fit its field is the host's mistake, and no difference of the schema.
+fn unfit_value(error: Error, query: &Query) -> Error {
+    let ErrorKind::SchemaMismatch {
+        path,
+        fault: SchemaFault::Type | SchemaFault::Value,
+    } = error.kind()
+    else {
+        return error;
+    };
+    let field = path.rsplit('.').next().unwrap_or_default();
+    let mut filtered = query.filter.iter().flat_map(Filter::fields);
+    if !filtered.any(|name| name.as_str() == field) {
+        return error;
+    }
+    let kind = ErrorKind::Invalid {
+        what: "value",
+        why: "it does not fit the type of its field",
+    };
+    Error::new(kind, error.operation()).with_context("field", path)
 }
 
 fn circle(operation: &'static str, why: &'static str) -> Error {

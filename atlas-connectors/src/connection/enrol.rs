@@ -236,7 +236,7 @@ mod tests {
         let store = Arc::new(MemoryStore::new());
         let sealer = Sealer::new(Arc::new(KeyRing::ephemeral())).unwrap();
         let clock = Arc::new(ManualClock::new(Timestamp::from_unix_seconds(1_000)));
-        Connections::new(store.clone(), Vault::new(store, sealer), clock)
+        Connections::new(Arc::clone(&store) as _, Vault::new(store, sealer), clock)
     }
 
     fn identity(subject: &str) -> Identity {

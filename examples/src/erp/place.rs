@@ -56,8 +56,27 @@ pub struct SapPlace {
     pub language: Option<String>,
     /// V2 names, V4 groups, or addresses of services.
     pub services: Vec<String>,
-    /// The user that signs in.
-    pub user: String,
+    /// Who signs in.
+    #[serde(flatten)]
+    pub way: SapWay,
+}
+
+/// How an SAP system is signed in to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "way", rename_all = "snake_case")]
+pub enum SapWay {
+    /// A communication user with its password.
+    Basic {
+        /// The user.
+        user: String,
+    },
+    /// An OAuth client with its own secret.
+    App {
+        /// The token endpoint.
+        token_url: Url,
+        /// The client.
+        client_id: String,
+    },
 }
 
 /// One environment of a Business Central, in the cloud or on a server of one's own.
@@ -140,16 +159,22 @@ impl Place {
     /// One line for people: where it is, without the account.
     pub fn line(&self) -> String {
         match &self.system {
-            System::Odoo(odoo) => format!("Odoo {} at {}", odoo.database, odoo.url),
-            System::Sap(sap) => format!("SAP at {}, {} services", sap.address, sap.services.len()),
+            System::Odoo(odoo) => format!("Odoo {}, {}", odoo.database, host_of(&odoo.url)),
+            System::Sap(sap) => format!("SAP {}, {} services", host_of(&sap.address), sap.services.len()),
             System::BusinessCentral(bc) => match &bc.way {
                 SignInWay::Person(entra) | SignInWay::App(entra) => {
                     format!("Business Central, environment {}", entra.environment)
                 }
-                SignInWay::AccessKey { address, .. } => format!("Business Central at {address}"),
+                SignInWay::AccessKey { address, .. } => format!("Business Central {}", host_of(address)),
             },
         }
     }
+}
+
+fn host_of(address: &str) -> String {
+    let url = Url::parse(address).ok();
+    let host = url.as_ref().and_then(Url::host_str);
+    host.map_or_else(|| address.to_owned(), str::to_owned)
 }
 
 #[cfg(test)]

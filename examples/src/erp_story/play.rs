@@ -41,7 +41,7 @@ pub async fn play(folder: &Path) -> Story<Played> {
     ];
     let mut columns = Vec::new();
     for stage in &stages {
-        let column = script(&host, stage).await;
+        let column = Box::pin(script(&host, stage)).await;
         columns.push(column.map_err(|error| format!("{}: {error}", stage.title))?);
     }
     let head = host.store().verify(None).await??;

@@ -10,7 +10,7 @@ use crate::ui::{Tone, Ui, plain, printable};
 pub async fn tell(ui: &Ui) -> Story<()> {
     ui.heading("Atlas Connectors: one program text, three ERPs");
     let folder = tempfile::tempdir()?;
-    let played = play(folder.path()).await?;
+    let played = Box::pin(play(folder.path())).await?;
     ui.fact(
         "systems",
         "mocks of Odoo 19, an S/4HANA and Business Central in this process, over HTTP",

@@ -10,7 +10,7 @@
 //! | start it | [`Sap::start`], [`Sap::builder`] (clock, tokens, page sizes, careless services, padded keys) |
 //! | log on | [`WRITER`], [`READER`], [`NOBODY`] with [`PASSWORD`]; [`Sap::accept_bearer`] |
 //! | act as a colleague | [`Sap::edit`], [`Sap::insert`], [`Sap::remove`], [`Sap::lock`], [`Sap::unlock`] |
-//! | act as an administrator | [`Sap::unregister`], [`Sap::forbid`], [`Sap::end_sessions`] |
+//! | act as an administrator | [`Sap::unregister`], [`Sap::forbid`], [`Sap::close`], [`Sap::end_sessions`] |
 //! | break things | [`Sap::faults`] |
 //! | assert | [`Sap::counters`], [`Sap::count`], [`Sap::field`] |
 //!

@@ -295,6 +295,7 @@ const PURCHASE_ORDER: TableDef = TableDef {
         field("DocumentCurrency", Text(5), "Currency"),
         field("CorrespncExternalReference", Text(12), "Your Reference"),
         field("PurchasingProcessingStatus", Text(2), "Status").computed(),
+        field("YY1_ExactAmount_PDH", Decimal(31, 6), "Own Exact Amount"),
         field("CreationDate", Date, "Created On").computed(),
         field("LastChangeDateTime", Stamp, "Changed At").computed(),
     ],

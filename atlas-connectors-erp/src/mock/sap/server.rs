@@ -144,6 +144,7 @@ impl Builder {
             locks: BTreeMap::new(),
             absent: BTreeSet::new(),
             forbidden: BTreeSet::new(),
+            closed: BTreeSet::new(),
             counters: Counters::default(),
             numbers: BTreeMap::new(),
             repeats: HashMap::new(),
@@ -268,6 +269,11 @@ impl Sap {
         self.world().forbidden.insert(path.to_owned());
     }
 
+    /// Lets nobody write to a set any longer, reading stays allowed.
+    pub fn close(&self, table: Table) {
+        self.world().closed.insert(table);
+    }
+
     /// The paths of all services.
     pub fn services(&self) -> Vec<String> {
         SERVICES.iter().map(super::schema::ServiceDef::root).collect()
@@ -313,9 +319,10 @@ impl Sap {
             .retain(|row| row.values.first().and_then(Option::as_deref) != Some(number));
     }
 
-    /// Adds a record of the table with these fields; all others are initial.
+    /// Adds a record of the table with these fields, changed now; all others are initial. No effect is counted.
     pub fn insert(&self, table: Table, fields: &[(&str, &str)]) {
         let def = table.def();
+        let mut world = self.world();
         let mut row = Row::initial(def);
         for (name, value) in fields {
             let kind = def.at(name, false).or_else(|| def.at(name, true));
@@ -325,7 +332,10 @@ impl Sap {
             };
             row.set(def, name, value);
         }
-        self.world().rows_mut(table).push(row);
+        if row.value(def, "LastChangeDateTime").is_none() {
+            row.set(def, "LastChangeDateTime", world.stamp());
+        }
+        world.rows_mut(table).push(row);
     }
 
     /// Adds sales orders `1..=count` without items, for long reads; orders of the same number are replaced.

@@ -49,6 +49,8 @@ pub(super) struct World {
     pub(super) absent: BTreeSet<String>,
     /// Services that nobody may start, by path.
     pub(super) forbidden: BTreeSet<String>,
+    /// Sets that nobody may write to.
+    pub(super) closed: BTreeSet<Table>,
     pub(super) counters: Counters,
     pub(super) numbers: BTreeMap<Table, u64>,
     /// Answers to creates with a request id, where the system keeps them.

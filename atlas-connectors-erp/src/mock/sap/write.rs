@@ -29,6 +29,7 @@ pub(super) fn create(
     conditions: &Conditions,
 ) -> Done {
     let v4 = shape.service.v4;
+    open(world, def)?;
     if !def.creatable {
         return Err(not_allowed("create", def, v4));
     }
@@ -144,6 +145,7 @@ pub(super) fn update(
     conditions: &Conditions,
 ) -> Done {
     let v4 = shape.service.v4;
+    open(world, def)?;
     let at = world
         .find(def, key)
         .ok_or_else(|| Refusal::not_found(&def.type_name(v4)))?;
@@ -209,6 +211,7 @@ pub(super) fn delete(
     conditions: &Conditions,
 ) -> Done {
     let v4 = shape.service.v4;
+    open(world, def)?;
     let at = world
         .find(def, key)
         .ok_or_else(|| Refusal::not_found(&def.type_name(v4)))?;
@@ -373,6 +376,17 @@ fn draft(world: &mut World, shape: &Shape<'_>, def: &'static TableDef, key: &Key
             "DRAFT/002",
             "The action does not fit the state of the instance",
         )),
+    }
+}
+
+fn open(world: &World, def: &TableDef) -> Result<(), Refusal> {
+    match world.closed.contains(&def.table) {
+        true => Err(Refusal::new(
+            403,
+            "/IWBEP/CX_MGW_NO_AUTH",
+            "You are not authorized for this activity",
+        )),
+        false => Ok(()),
     }
 }
 

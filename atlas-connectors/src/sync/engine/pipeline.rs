@@ -12,10 +12,12 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use crate::error::{BadPayload, Error, ErrorKind, Result, SchemaFault};
 use crate::ids::MessageId;
 use crate::mail::Message;
+use crate::sync::engine::advance::Advance;
 use crate::sync::engine::batch::Batch;
 use crate::sync::engine::handle::Inner;
 use crate::sync::engine::plan::{Job, Plan};
-use crate::sync::engine::run::{Advance, Listed, Request, Run, Source};
+use crate::sync::engine::request::{Listed, Request};
+use crate::sync::engine::run::{Run, Source};
 use crate::sync::{MailBatch, SyncCommit, SyncLease, SyncState};
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -6,18 +6,17 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind, Result, Retry, SchemaFault};
 use crate::ids::MessageId;
-use crate::mail::{MailListing, SyncCursor, SyncPoint};
+use crate::mail::{MailListing, SyncPoint};
 use crate::page::PageToken;
+use crate::sync::engine::advance::Advance;
 use crate::sync::engine::handle::Inner;
 use crate::sync::engine::pipeline::Pipeline;
 use crate::sync::engine::plan::{self, Context, Job, Plan};
+use crate::sync::engine::request::{Listed, Next, Request};
 use crate::sync::{
-    BackfillStage, FaultState, Follow, GapCause, KnownMessage, SyncCommit, SyncCounts, SyncLease, SyncPhase,
-    SyncProgress, SyncReport, SyncState,
+    BackfillStage, GapCause, SyncCommit, SyncCounts, SyncLease, SyncPhase, SyncProgress, SyncReport, SyncState,
 };
 
-/// Messages looked at in one step when they come from the store and not from the provider.
-const STORE_PAGE: usize = 200;
 /// Progress is shown at most this often.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
 
@@ -31,61 +30,6 @@ pub(super) enum Source {
     Sweep,
 }
 
-/// One page to ask for.
-#[derive(Clone, Debug)]
-pub(super) enum Request {
-    Changes(SyncPoint, Option<PageToken>),
-    Unseen(u64, Option<MessageId>),
-    Faults(Option<MessageId>),
-}
-
-/// A page with what is known of the messages on it.
-pub(super) struct Listed {
-    request: Request,
-    asked: Timestamp,
-    folded: Vec<plan::Folded>,
-    known: Vec<KnownMessage>,
-    jobs: Vec<Job>,
-    listed: u64,
-    next: Option<Next>,
-    cursor: Option<SyncCursor>,
-    estimate: Option<u64>,
-}
-
-enum Next {
-    Token(PageToken),
-    After(MessageId),
-}
-
-/// How the position moves once a page is committed.
-pub(super) enum Advance {
-    /// Not at all: the page only looked at single messages.
-    Stay,
-    Followed {
-        next: Option<PageToken>,
-        cursor: Option<SyncCursor>,
-        /// Up to when the changes are complete; `None` when the first of these pages was read by an earlier run.
-        through: Option<Timestamp>,
-    },
-    /// The baseline is taken. It is committed before anything of the first page: were it lost, what that page has brought would
-    /// count as known under the next baseline, and changes between the two would be missed.
-    Baseline {
-        cursor: SyncCursor,
-        taken: Timestamp,
-    },
-    Listed {
-        next: Option<PageToken>,
-        listed: u64,
-        estimate: Option<u64>,
-    },
-    Confirmed {
-        next: Option<PageToken>,
-    },
-    Swept {
-        next: Option<MessageId>,
-    },
-}
-
 /// A page as it goes into the pipeline.
 pub(super) struct Planned {
     pub(super) plan: Plan,
@@ -96,7 +40,7 @@ pub(super) struct Planned {
 }
 
 pub(super) struct Run<'a> {
-    inner: &'a Inner,
+    pub(super) inner: &'a Inner,
     lease: SyncLease,
     pub(super) state: SyncState,
     pub(super) counts: SyncCounts,
@@ -442,66 +386,6 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The position after a page; `None` if the page does not move it.
-    pub(super) fn advanced(&self, advance: &Advance) -> Option<SyncState> {
-        let mut state = self.state.clone();
-        match advance {
-            Advance::Stay => return None,
-            Advance::Followed { next, cursor, through } => {
-                state.stale_baselines = 0;
-                state.blocked_until = None;
-                let follow = state.follow.take()?;
-                state.follow = Some(match next {
-                    Some(page) => Follow {
-                        page: Some(page.clone()),
-                        proven: true,
-                        ..follow
-                    },
-                    None => Follow {
-                        cursor: cursor.clone().unwrap_or(follow.cursor),
-                        page: None,
-                        proven: true,
-                    },
-                });
-                if next.is_none() && through.is_some() {
-                    state.through = state.through.max(*through);
-                }
-            }
-            Advance::Baseline { cursor, taken } => state.baseline(cursor.clone(), *taken),
-            Advance::Listed { next, listed, estimate } => {
-                let confirm = !self.inner.settings.confirm_window.is_zero();
-                let backfill = state.backfill.as_mut()?;
-                backfill.listed = backfill.listed.saturating_add(*listed);
-                backfill.estimate = estimate.or(backfill.estimate);
-                match next {
-                    Some(page) => backfill.stage = BackfillStage::List(Some(page.clone())),
-                    None if confirm => backfill.stage = BackfillStage::Confirm(None),
-                    None => self.listing_ended(&mut state),
-                }
-            }
-            Advance::Confirmed { next } => match next {
-                Some(page) => state.backfill.as_mut()?.stage = BackfillStage::Confirm(Some(page.clone())),
-                None => self.listing_ended(&mut state),
-            },
-            Advance::Swept { next } => match next {
-                Some(id) => state.backfill.as_mut()?.stage = BackfillStage::Sweep(Some(id.clone())),
-                None => state.close_gap(self.inner.clock.now()),
-            },
-        }
-        Some(state)
-    }
-
-    /// Everything was listed. After a repair, what is known and was not listed has to be looked at before the gap is closed.
-    fn listing_ended(&self, state: &mut SyncState) {
-        if state.is_repair()
-            && let Some(backfill) = &mut state.backfill
-        {
-            backfill.stage = BackfillStage::Sweep(None);
-        } else {
-            state.close_gap(self.inner.clock.now());
-        }
-    }
-
     async fn save(&mut self, state: SyncState) -> Result<()> {
         let commit = SyncCommit {
             state: Some(state.clone()),
@@ -554,71 +438,6 @@ impl<'a> Run<'a> {
             counts: self.counts,
             coverage: self.inner.coverage().await?,
         })
-    }
-}
-
-impl Request {
-    pub(super) async fn send(self, inner: &Inner) -> Result<Listed> {
-        let asked = inner.clock.now();
-        let mut listed = Listed {
-            request: self,
-            asked,
-            folded: Vec::new(),
-            known: Vec::new(),
-            jobs: Vec::new(),
-            listed: 0,
-            next: None,
-            cursor: None,
-            estimate: None,
-        };
-        let mut last = None;
-        match &listed.request {
-            Self::Changes(point, page) => {
-                let page = inner.mailbox.changes(point, page.as_ref()).await?;
-                listed.listed = page.changes.len() as u64;
-                listed.folded = plan::fold(page.changes);
-                listed.next = page.next.map(Next::Token);
-                listed.cursor = page.cursor;
-                listed.estimate = page.estimate;
-            }
-            Self::Unseen(generation, after) => {
-                let rows = inner
-                    .store
-                    .unseen(&inner.key, *generation, after.as_ref(), STORE_PAGE)
-                    .await?;
-                last = rows
-                    .last()
-                    .filter(|_| rows.len() == STORE_PAGE)
-                    .map(|row| row.id.clone());
-                listed.jobs = rows.into_iter().map(Job::new).collect();
-            }
-            Self::Faults(after) => {
-                let rows = inner
-                    .store
-                    .faults(&inner.key, FaultState::Pending, after.as_ref(), STORE_PAGE)
-                    .await?;
-                last = rows
-                    .last()
-                    .filter(|_| rows.len() == STORE_PAGE)
-                    .map(|row| row.message.id.clone());
-                let jobs = rows.into_iter().map(|fault| Job {
-                    fault: Some(fault.clone()),
-                    ..Job::new(fault.message)
-                });
-                listed.jobs = jobs.collect();
-            }
-        }
-        if let Some(last) = last {
-            listed.next = Some(Next::After(last));
-        }
-        let ids = listed.folded.iter().map(|entry| entry.message.id.clone());
-        let ids: Vec<MessageId> = ids
-            .chain(listed.jobs.iter().map(|job| job.message.id.clone()))
-            .collect();
-        if !ids.is_empty() {
-            listed.known = inner.store.known(&inner.key, ids).await?;
-        }
-        Ok(listed)
     }
 }
 

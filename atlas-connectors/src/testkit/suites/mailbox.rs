@@ -1,151 +1,25 @@
 //! The contract of [`Mailbox`], sentence by sentence, against whatever provider is behind it.
 
 use std::collections::HashSet;
-use std::fmt;
 
-use async_trait::async_trait;
 use futures_util::TryStreamExt as _;
 
+use super::mailbox_peer::{MailboxPeer, PeerAbilities};
 use super::violation::{Case, Violation};
-use crate::action::{Approved, Reconciled, approved_for_suite};
-use crate::clock::{SystemClock, Timestamp};
+use crate::action::{Approved, approved_for_suite};
+use crate::clock::Timestamp;
 use crate::connection::Identity;
-use crate::error::Result as AtlasResult;
-use crate::ids::{CorrelationId, LabelId, MessageId, ThreadId};
+use crate::ids::{CorrelationId, MessageId, ThreadId};
 use crate::mail::{
-    Condition, LabelChange, MARKER_HEADER, MailChange, MailListing, MailQuery, Mailbox, MailboxExt as _, Message,
-    MessageRef, NewAttachment, OutgoingMessage, PartRef, SyncCursor, SyncPoint,
+    LabelChange, MailChange, MailListing, MailQuery, Mailbox, MailboxExt as _, Message, MessageRef, NewAttachment,
+    OutgoingMessage, PartRef, SyncCursor, SyncPoint,
 };
 use crate::page::PageToken;
 
 /// Pages after which a listing is taken to be endless.
 const MAX_PAGES: usize = 10_000;
 /// Mails delivered for the cases about pages.
-const MANY: usize = 7;
-
-/// The provider behind a mailbox, as its owner and the rest of the world see it: a mock, an emulator, a test account.
-///
-/// Required are delivery and what it can do; everything else has an answer that leaves the cases out that need it.
-///
-/// ```
-/// use atlas_connectors::mail::MessageRef;
-/// use atlas_connectors::testkit::suites::{MailboxPeer, PeerAbilities};
-/// use atlas_connectors::ThreadId;
-///
-/// #[derive(Debug)]
-/// struct Nowhere;
-///
-/// #[async_trait::async_trait]
-/// impl MailboxPeer for Nowhere {
-///     fn abilities(&self) -> PeerAbilities {
-///         PeerAbilities::default()
-///     }
-///
-///     async fn deliver(&self, _raw: &[u8], thread: Option<&ThreadId>) -> atlas_connectors::Result<MessageRef> {
-///         Ok(MessageRef { id: "m1".into(), thread: thread.cloned().unwrap_or_else(|| "t1".into()) })
-///     }
-/// }
-/// assert!(!Nowhere.abilities().counts_sends);
-/// ```
-#[async_trait]
-pub trait MailboxPeer: fmt::Debug + Send + Sync {
-    /// What this peer can do; cases that need more are left out.
-    fn abilities(&self) -> PeerAbilities;
-
-    /// A mail arrives in the mailbox, in this conversation if one is named.
-    ///
-    /// # Errors
-    /// Whatever keeps the peer from it.
-    async fn deliver(&self, raw: &[u8], thread: Option<&ThreadId>) -> AtlasResult<MessageRef>;
-
-    /// Mails that the provider has accepted for sending so far.
-    ///
-    /// # Errors
-    /// Whatever keeps the peer from it.
-    async fn accepted_sends(&self) -> AtlasResult<u64> {
-        Ok(0)
-    }
-
-    /// Requests of the mailbox that have reached the provider so far, tokens not counted.
-    ///
-    /// # Errors
-    /// Whatever keeps the peer from it.
-    async fn requests(&self) -> AtlasResult<u64> {
-        Ok(0)
-    }
-
-    /// A message is deleted for good by somebody else.
-    ///
-    /// # Errors
-    /// Whatever keeps the peer from it.
-    async fn delete(&self, _id: &MessageId) -> AtlasResult<()> {
-        Ok(())
-    }
-
-    /// Labels are changed by somebody else.
-    ///
-    /// # Errors
-    /// Whatever keeps the peer from it.
-    async fn relabel(&self, _id: &MessageId, _add: &[LabelId], _remove: &[LabelId]) -> AtlasResult<()> {
-        Ok(())
-    }
-
-    /// Every cursor given out so far becomes too old.
-    ///
-    /// # Errors
-    /// Whatever keeps the peer from it.
-    async fn expire_cursors(&self) -> AtlasResult<()> {
-        Ok(())
-    }
-}
-
-/// What a peer can do.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PeerAbilities {
-    /// [`MailboxPeer::accepted_sends`] counts.
-    pub counts_sends: bool,
-    /// [`MailboxPeer::requests`] counts.
-    pub counts_requests: bool,
-    /// [`MailboxPeer::delete`] works.
-    pub deletes: bool,
-    /// A label that messages can carry, for [`MailboxPeer::relabel`] and for changes of our own.
-    pub label: Option<LabelId>,
-    /// [`MailboxPeer::expire_cursors`] works.
-    pub expires_cursors: bool,
-    /// Delivery keeps to the conversation named.
-    pub threads: bool,
-    /// Conditions its search understands.
-    pub search: PeerSearch,
-}
-
-impl PeerAbilities {
-    /// A peer that can do all of it, with a label that messages can carry. Take off what it cannot do.
-    pub fn everything(label: impl Into<LabelId>) -> Self {
-        Self {
-            counts_sends: true,
-            counts_requests: true,
-            deletes: true,
-            label: Some(label.into()),
-            expires_cursors: true,
-            threads: true,
-            search: PeerSearch::Everything,
-        }
-    }
-}
-
-/// Which conditions a peer's search understands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PeerSearch {
-    /// None that could be relied on.
-    #[default]
-    Nothing,
-    /// Author, recipient, subject and words.
-    Fields,
-    /// All of [`Condition`].
-    Everything,
-}
+pub(super) const MANY: usize = 7;
 
 /// Checks every sentence of the contract of [`Mailbox`] that its capabilities and the peer's allow. Run it once for each set of
 /// scopes: what the scopes do not allow is checked to be refused before the network. It sends one or two mails to the account's own
@@ -189,11 +63,11 @@ pub async fn mailbox(mailbox: &dyn Mailbox, identity: &Identity, peer: &dyn Mail
     Ok(())
 }
 
-struct Suite<'a> {
-    mailbox: &'a dyn Mailbox,
-    identity: &'a Identity,
-    peer: &'a dyn MailboxPeer,
-    abilities: PeerAbilities,
+pub(super) struct Suite<'a> {
+    pub(super) mailbox: &'a dyn Mailbox,
+    pub(super) identity: &'a Identity,
+    pub(super) peer: &'a dyn MailboxPeer,
+    pub(super) abilities: PeerAbilities,
 }
 
 impl Suite<'_> {
@@ -459,86 +333,6 @@ impl Suite<'_> {
         self.changes_after(case, &fresh).await.map(drop)
     }
 
-    async fn search_finds_by_each_field(&self) -> Result<(), Violation> {
-        let case = Case("search_finds_by_each_field");
-        if self.abilities.search == PeerSearch::Nothing {
-            return Ok(());
-        }
-        let word = fresh_word();
-        let hit = self.deliver(case, &mail(&word, "found", Some(b"x")), None).await?.id;
-        let other = self.deliver(case, &mail(&fresh_word(), "other", None), None).await?.id;
-        let received = case.ok(self.mailbox.message(&hit).await, "message")?.meta.received;
-        let mut conditions = vec![
-            ("from", Condition::From(format!("{word}@sender.example"))),
-            ("to", Condition::To(format!("{word}@recipient.example"))),
-            ("subject", Condition::Subject(word.clone())),
-            ("text", Condition::Text(format!("body{word}"))),
-        ];
-        if self.abilities.search == PeerSearch::Everything {
-            conditions.push((
-                "message_id",
-                Condition::MessageId(format!("<{word}.found@sender.example>")),
-            ));
-            conditions.push(("phrase", Condition::Phrase(format!("body{word} stands here"))));
-        }
-        for (name, condition) in conditions {
-            let found = self.search(case, MailQuery::new().with(condition)).await?;
-            case.check(found.contains(&hit), &format!("a search by {name} finds the message"))?;
-            case.check(!found.contains(&other), &format!("a search by {name} finds no other"))?;
-        }
-        if self.abilities.search == PeerSearch::Everything {
-            let base = MailQuery::new().subject(word.clone());
-            let hour = std::time::Duration::from_secs(3_600);
-            let narrowed = [
-                ("has attachment", base.clone().has_attachment(), true),
-                (
-                    "without attachment",
-                    base.clone().without(Condition::HasAttachment),
-                    false,
-                ),
-                ("after", base.clone().after(received.before(hour)), true),
-                ("after too late", base.clone().after(received.after(hour)), false),
-                ("before", base.clone().before(received.after(hour)), true),
-                ("before too early", base.before(received.before(hour)), false),
-            ];
-            for (name, query, expected) in narrowed {
-                let found = self.search(case, query).await?.contains(&hit);
-                case.check(found == expected, &format!("{name} narrows the search as it says"))?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn search_gives_each_message_once(&self) -> Result<(), Violation> {
-        let case = Case("search_gives_each_message_once");
-        if self.abilities.search == PeerSearch::Nothing {
-            return Ok(());
-        }
-        let word = fresh_word();
-        let mut expected = HashSet::new();
-        for number in 0..MANY {
-            expected.insert(
-                self.deliver(case, &mail(&word, &format!("n{number}"), None), None)
-                    .await?
-                    .id,
-            );
-        }
-        let hits: Vec<MessageRef> = case.ok(
-            self.mailbox
-                .search_all(MailQuery::new().subject(word))
-                .try_collect()
-                .await,
-            "search",
-        )?;
-        let found: HashSet<MessageId> = hits.iter().map(|hit| hit.id.clone()).collect();
-        case.check(
-            found == expected && hits.len() == found.len(),
-            "a search gives each message that matches once",
-        )?;
-        let none = self.search(case, MailQuery::new().subject(fresh_word())).await?;
-        case.check(none.is_empty(), "a search without a hit is empty and no error")
-    }
-
     async fn labels_are_sets(&self) -> Result<(), Violation> {
         let case = Case("labels_are_sets");
         let Some(label) = self.abilities.label.clone() else {
@@ -569,110 +363,13 @@ impl Suite<'_> {
         Ok(())
     }
 
-    async fn a_draft_is_read_back_and_swept(&self) -> Result<(), Violation> {
-        let case = Case("a_draft_is_read_back_and_swept");
-        let mail = self.outgoing(case, "drafted").await?;
-        let approved = self.approved(mail.clone());
-        let before = case.ok(self.peer.accepted_sends().await, "accepted_sends")?;
-        let prepared = case.ok(self.mailbox.prepare(&approved).await, "prepare")?;
-        let Some(raw) = case.ok(self.mailbox.read_back(&prepared).await, "read_back")? else {
-            return Err(Violation::new(case.0, "a draft just made can be read back"));
-        };
-        let (held, asked) = (Message::parse(mail.as_message().meta, &raw), mail.as_message());
-        let is_same = held.to == asked.to && held.subject == asked.subject && held.text == asked.text;
-        case.check(is_same, "the draft holds what was approved")?;
-        let marker = held.headers.first(MARKER_HEADER);
-        case.check(marker == Some(mail.marker()), "the draft carries the marker")?;
-        for call in ["sweep", "a second sweep"] {
-            case.ok(self.mailbox.sweep(&prepared).await, call)?;
-        }
-        let gone = case.ok(self.mailbox.read_back(&prepared).await, "read_back")?;
-        case.check(gone.is_none(), "a draft that was swept is gone")?;
-        let after = case.ok(self.peer.accepted_sends().await, "accepted_sends")?;
-        case.check(before == after, "a draft is no mail sent")
-    }
-
-    async fn a_mail_is_sent_exactly_once(&self) -> Result<(), Violation> {
-        let case = Case("a_mail_is_sent_exactly_once");
-        let can = self.mailbox.capabilities();
-        let mail = self.outgoing(case, "sent").await?;
-        let marker = mail.marker().to_owned();
-        let approved = self.approved(mail);
-        let before = case.ok(self.peer.accepted_sends().await, "accepted_sends")?;
-        let prepared = case.ok(self.mailbox.prepare(&approved).await, "prepare")?;
-        let handle = prepared.handle().map(str::to_owned);
-        case.check(
-            !can.reconcile || handle.is_some(),
-            "a send that can be looked up has a handle",
-        )?;
-        let unsent = case.ok(self.peer.accepted_sends().await, "accepted_sends")?;
-        case.check(unsent == before, "preparing sends nothing")?;
-        let sent = case.ok(self.mailbox.commit(prepared).await, "commit")?;
-        let after = case.ok(self.peer.accepted_sends().await, "accepted_sends")?;
-        let one_more = if self.abilities.counts_sends {
-            before + 1
-        } else {
-            before
-        };
-        case.check(after == one_more, "the provider has accepted exactly one mail")?;
-        if can.read
-            && let Some(id) = &sent.message
-        {
-            let message = case.ok(self.mailbox.message(id).await, "message")?;
-            let kept = message.headers.first(MARKER_HEADER) == Some(marker.as_str());
-            case.check(kept, "the mail sent carries its marker")?;
-        }
-        let outcome = self.mailbox.reconcile(&approved.prepared(handle)).await;
-        if can.reconcile && can.read {
-            let found = case.ok(outcome, "reconcile")?;
-            case.check(
-                matches!(found, Reconciled::Happened(_)),
-                "a mail that was sent is found",
-            )?;
-        } else {
-            let claims = matches!(outcome, Ok(Reconciled::DidNotHappen));
-            case.check(!claims, "a look-up that cannot see proves nothing")?;
-        }
-        let after = case.ok(self.peer.accepted_sends().await, "accepted_sends")?;
-        case.check(after == one_more, "looking up sends nothing")
-    }
-
-    async fn an_unsent_mail_is_never_reported_as_sent(&self) -> Result<(), Violation> {
-        let case = Case("an_unsent_mail_is_never_reported_as_sent");
-        let can = self.mailbox.capabilities();
-        let approved = self.approved(self.outgoing(case, "held").await?);
-        let before = case.ok(self.peer.accepted_sends().await, "accepted_sends")?;
-        let prepared = case.ok(self.mailbox.prepare(&approved).await, "prepare")?;
-        let outcome = self.mailbox.reconcile(&prepared).await;
-        case.check(
-            !matches!(outcome, Ok(Reconciled::Happened(_))),
-            "a mail that was not sent is not reported as sent",
-        )?;
-        if can.reconcile {
-            let found = case.ok(outcome, "reconcile")?;
-            case.check(
-                matches!(found, Reconciled::DidNotHappen),
-                "a handle that is still there was not sent",
-            )?;
-            case.ok(self.mailbox.commit(prepared).await, "the commit of the same handle")?;
-            let after = case.ok(self.peer.accepted_sends().await, "accepted_sends")?;
-            let one_more = if self.abilities.counts_sends {
-                before + 1
-            } else {
-                before
-            };
-            case.check(after == one_more, "after a look-up the same handle is sent once")?;
-        }
-        Ok(())
-    }
-
-    async fn deliver(&self, case: Case, raw: &[u8], thread: Option<&ThreadId>) -> Result<MessageRef, Violation> {
+    pub(super) async fn deliver(
+        &self,
+        case: Case,
+        raw: &[u8],
+        thread: Option<&ThreadId>,
+    ) -> Result<MessageRef, Violation> {
         case.ok(self.peer.deliver(raw, thread).await, "deliver")
-    }
-
-    async fn search(&self, case: Case, query: MailQuery) -> Result<HashSet<MessageId>, Violation> {
-        let hits: Vec<MessageRef> = case.ok(self.mailbox.search_all(query).try_collect().await, "search")?;
-        Ok(hits.into_iter().map(|hit| hit.id).collect())
     }
 
     /// All changes after a cursor, and the cursor after them.
@@ -689,23 +386,7 @@ impl Suite<'_> {
         Ok((pages.into_iter().flat_map(|page| page.changes).collect(), after))
     }
 
-    /// A mail to the account itself.
-    async fn outgoing(&self, case: Case, what: &str) -> Result<OutgoingMessage, Violation> {
-        let own = self
-            .identity
-            .address
-            .clone()
-            .unwrap_or_else(|| "suite@atlas.example".to_owned());
-        OutgoingMessage::builder()
-            .from(own.as_str())
-            .to(own.as_str())
-            .subject(format!("{what} {}", fresh_word()))
-            .text("Written by a behaviour suite.\n")
-            .build(&SystemClock)
-            .map_err(|error| Violation::new(case.0, format_args!("the account's address is no address: {error}")))
-    }
-
-    fn approved<A: crate::action::Action>(&self, action: A) -> Approved<A> {
+    pub(super) fn approved<A: crate::action::Action>(&self, action: A) -> Approved<A> {
         approved_for_suite(action, self.mailbox.connection().clone(), self.identity.clone())
     }
 }
@@ -723,13 +404,13 @@ fn present(changes: &[MailChange]) -> HashSet<MessageId> {
 }
 
 /// A word that stands in no other mail.
-fn fresh_word() -> String {
+pub(super) fn fresh_word() -> String {
     let id = CorrelationId::random();
     format!("q{}", id.as_str().get(..12).unwrap_or_default())
 }
 
 /// A mail whose fields all hold the word.
-fn mail(word: &str, part: &str, file: Option<&[u8]>) -> Vec<u8> {
+pub(super) fn mail(word: &str, part: &str, file: Option<&[u8]>) -> Vec<u8> {
     let builder = OutgoingMessage::builder()
         .from(crate::mail::Address::named(
             "Suite Sénder",

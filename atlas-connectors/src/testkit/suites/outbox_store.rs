@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 
 use super::violation::{Case, Violation};
 use crate::action::{
-    AuditEvent, AuditLogExt as _, AutomaticCount, Digest, Inserted, IntentChange, IntentLease, IntentRow, IntentState,
-    Nonce, OutboxStore,
+    AuditEvent, AuditLogExt as _, Digest, Inserted, IntentChange, IntentLease, IntentRow, IntentState, Nonce,
+    OutboxStore,
 };
 use crate::clock::Timestamp;
 use crate::connection::ConnectionRef;
@@ -66,14 +66,14 @@ where
     pair.the_audit_is_one_chain().await
 }
 
-struct Pair {
-    one: Arc<dyn OutboxStore>,
-    two: Arc<dyn OutboxStore>,
-    bound: ConnectionRef,
+pub(super) struct Pair {
+    pub(super) one: Arc<dyn OutboxStore>,
+    pub(super) two: Arc<dyn OutboxStore>,
+    pub(super) bound: ConnectionRef,
 }
 
 impl Pair {
-    fn row(&self) -> IntentRow {
+    pub(super) fn row(&self) -> IntentRow {
         let intent = IntentId::random();
         let mut content = [0; 32];
         crate::random::fill(&mut content);
@@ -122,20 +122,25 @@ impl Pair {
         )
     }
 
-    async fn insert(&self, case: Case, row: &IntentRow) -> Result<IntentRow, Violation> {
+    pub(super) async fn insert(&self, case: Case, row: &IntentRow) -> Result<IntentRow, Violation> {
         match case.ok(self.one.insert_intent(row, &[]).await, "insert")? {
             Inserted::New(row) => Ok(*row),
             Inserted::Known(_) => Err(Violation::new(case.0, "a new row is said to be known")),
         }
     }
 
-    async fn load(&self, case: Case, row: &IntentRow) -> Result<IntentRow, Violation> {
+    pub(super) async fn load(&self, case: Case, row: &IntentRow) -> Result<IntentRow, Violation> {
         let loaded = self.two.load_intent(&row.connection.tenant, &row.intent).await;
         case.ok(loaded, "load")?
             .ok_or_else(|| Violation::new(case.0, "a row that was written is not there"))
     }
 
-    async fn update(&self, case: Case, before: &IntentRow, after: IntentRow) -> Result<IntentRow, Violation> {
+    pub(super) async fn update(
+        &self,
+        case: Case,
+        before: &IntentRow,
+        after: IntentRow,
+    ) -> Result<IntentRow, Violation> {
         let version = self.two.update_intent(IntentChange::new(before, &after)).await;
         Ok(IntentRow {
             version: case.ok(version, "update")?,
@@ -144,7 +149,7 @@ impl Pair {
     }
 
     /// Inserts a row and brings it into this state.
-    async fn in_state(
+    pub(super) async fn in_state(
         &self,
         case: Case,
         state: IntentState,
@@ -391,157 +396,6 @@ impl Pair {
         Ok(())
     }
 
-    async fn due_rows_are_found(&self) -> Result<(), Violation> {
-        use IntentState::{
-            AwaitingApproval, Cancelled, Claimed, Draft, Handle, NotSent, Ready, Sending, Sent, Uncertain,
-        };
-        let case = Case("due_rows_are_found");
-        let lease = |until| {
-            Some(IntentLease {
-                holder: HolderId::random(),
-                until: at(until),
-            })
-        };
-        // state, available, lease, expires, sweep, and whether it is due at second 100
-        let table = [
-            (Draft, 0, None, 3600, false, true),
-            (Draft, 200, None, 3600, false, false),
-            (AwaitingApproval, 0, None, 3600, false, false),
-            (AwaitingApproval, 0, None, 100, false, true),
-            (Ready, 100, None, 3600, false, true),
-            (Ready, 101, None, 3600, false, false),
-            (Claimed, 0, lease(100), 3600, false, true),
-            (Claimed, 0, lease(101), 3600, false, false),
-            (Handle, 0, lease(99), 3600, false, true),
-            (Handle, 0, lease(200), 3600, false, false),
-            (Sending, 0, lease(50), 3600, false, true),
-            (Sending, 200, lease(50), 3600, false, false),
-            (Sent, 0, None, 3600, false, false),
-            (Sent, 0, None, 3600, true, true),
-            (NotSent, 200, None, 3600, true, false),
-            (Cancelled, 0, None, 0, false, false),
-            (Cancelled, 0, None, 0, true, true),
-            (Uncertain, 0, None, 3600, false, false),
-        ];
-        for (state, available, lease, expires, sweep, due) in table {
-            let row = self
-                .in_state(case, state, |row| {
-                    row.available = at(available);
-                    row.lease.clone_from(&lease);
-                    row.expires = at(expires);
-                    row.sweep = sweep;
-                })
-                .await?;
-            let found = case.ok(self.two.due_intents(at(100), 10_000).await, "due")?;
-            let listed = found.contains(&(row.connection.tenant.clone(), row.intent.clone()));
-            let what = format!(
-                "{state}, available {available}, lease {lease:?}, expires {expires}, sweep {sweep}: due is {due}"
-            );
-            case.check(listed == due, &what)?;
-        }
-        let first = case.ok(self.two.due_intents(at(100), 2).await, "due")?;
-        case.check(first.len() == 2, "no more rows than the limit")
-    }
-
-    async fn lists_in_order(&self) -> Result<(), Violation> {
-        let case = Case("lists_in_order");
-        let mut rows = Vec::new();
-        for state in [IntentState::Ready, IntentState::AwaitingApproval, IntentState::Ready] {
-            rows.push(self.in_state(case, state, |_| {}).await?);
-        }
-        let [first, second, third] = rows.as_slice() else {
-            return Err(Violation::new(case.0, "three rows were made"));
-        };
-        case.check(
-            first.sequence < second.sequence && second.sequence < third.sequence,
-            "sequence numbers rise",
-        )?;
-        let before = first.sequence - 1;
-        let tenant = &self.bound.tenant;
-        let all = case.ok(self.two.list_intents(tenant, &[], before, 10).await, "list")?;
-        case.check(all == rows, "all rows, oldest first")?;
-        let ready = case.ok(
-            self.two.list_intents(tenant, &[IntentState::Ready], before, 10).await,
-            "list",
-        )?;
-        case.check(ready == [first.clone(), third.clone()], "rows of one state only")?;
-        let page = case.ok(self.two.list_intents(tenant, &[], first.sequence, 1).await, "list")?;
-        case.check(page == [second.clone()], "one row after the first")
-    }
-
-    async fn counts_what_came_before(&self) -> Result<(), Violation> {
-        let case = Case("counts_what_came_before");
-        let connection = ConnectionId::random();
-        let make = |automatic: bool, created: i64, kind: &'static str| {
-            let connection = connection.clone();
-            move |row: &mut IntentRow| {
-                row.connection.connection = connection.clone();
-                row.automatic = automatic;
-                row.created = at(created);
-                row.kind = kind.to_owned();
-            }
-        };
-        // state, automatic, created, kind: those marked are counted since second 50
-        let table = [
-            (IntentState::Draft, false, 60, "suite.act", 1),
-            (IntentState::Ready, true, 60, "suite.act", 1),
-            (IntentState::Sent, true, 50, "suite.act", 1),
-            (IntentState::Uncertain, true, 60, "suite.act", 1),
-            (IntentState::Sent, true, 49, "suite.act", 0),
-            (IntentState::Ready, false, 60, "suite.act", 0),
-            (IntentState::AwaitingApproval, false, 60, "suite.act", 0),
-            (IntentState::Cancelled, true, 60, "suite.act", 0),
-            (IntentState::NotSent, true, 60, "suite.act", 0),
-            (IntentState::Sent, true, 60, "suite.other", 0),
-        ];
-        let mut expected = 0;
-        for (state, automatic, created, kind, counts) in table {
-            self.in_state(case, state, make(automatic, created, kind)).await?;
-            expected += counts;
-        }
-        let last = self
-            .in_state(case, IntentState::Ready, make(true, 60, "suite.act"))
-            .await?;
-        let count = |before| {
-            let connection = connection.clone();
-            async move {
-                let of = AutomaticCount {
-                    tenant: &self.bound.tenant,
-                    connection: &connection,
-                    kind: "suite.act",
-                    since: at(50),
-                    before,
-                };
-                case.ok(self.two.count_automatic(&of).await, "count")
-            }
-        };
-        case.check(
-            count(last.sequence).await? == expected,
-            "what was proposed before is counted",
-        )?;
-        case.check(
-            count(last.sequence + 1).await? == expected + 1,
-            "the row itself is counted for the next one",
-        )
-    }
-
-    async fn unannounced_until_told(&self) -> Result<(), Violation> {
-        let case = Case("unannounced_until_told");
-        let row = self
-            .in_state(case, IntentState::Sent, |row| row.unannounced = true)
-            .await?;
-        let listed = case.ok(self.two.unannounced_intents(10_000).await, "unannounced")?;
-        case.check(listed.contains(&row), "a row that was not announced is listed")?;
-        let mut told = row.clone();
-        told.unannounced = false;
-        let told = self.update(case, &row, told).await?;
-        let listed = case.ok(self.one.unannounced_intents(10_000).await, "unannounced")?;
-        case.check(
-            listed.iter().all(|one| one.intent != told.intent),
-            "a row that was announced is not listed",
-        )
-    }
-
     async fn time_does_not_go_back(&self) -> Result<(), Violation> {
         let case = Case("time_does_not_go_back");
         let latest = case.ok(self.one.latest_time().await, "latest_time")?;
@@ -608,7 +462,7 @@ impl Pair {
     }
 }
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_unix_seconds(1_790_000_000 + second)
 }
 

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 
 use super::*;
-use crate::action::{AuditEntry, AuditHead, AuditLog};
+use crate::action::{AuditEntry, AuditHead, AuditLog, AutomaticCount};
 use crate::error::Result;
 use crate::store::MemoryStore;
 

@@ -1,12 +1,9 @@
 //! The contract of [`SyncStore`], sentence by sentence.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{join, poll_immediate};
-
-use super::violation::{Case, Pace, Violation, yield_now};
+use super::violation::{Case, Pace, Violation};
 use crate::clock::Timestamp;
 use crate::connection::ConnectionRef;
 use crate::error::Result as AtlasResult;
@@ -301,115 +298,6 @@ impl Pair<'_> {
         Ok(())
     }
 
-    async fn faults_in_pages(&self) -> Result<(), Violation> {
-        let case = Case("faults_in_pages");
-        let run = self.run(case).await?;
-        let rows = [
-            failed("d", 1, FaultState::Pending),
-            failed("a", 3, FaultState::Quarantined),
-            failed("b", 2, FaultState::Pending),
-            failed("c", 1, FaultState::Pending),
-        ];
-        let step = SyncCommit {
-            faults: rows.to_vec(),
-            ..SyncCommit::default()
-        };
-        case.ok(self.one.commit(&run, step).await, "commit")?;
-        let [d, a, b, c] = rows;
-        for (state, expected) in [(FaultState::Pending, vec![b, c, d]), (FaultState::Quarantined, vec![a])] {
-            let mut found: Vec<MessageFault> = Vec::new();
-            loop {
-                let after = found.last().map(|last| last.message.id.clone());
-                let page = case.ok(self.two.faults(&run.key, state, after.as_ref(), 2).await, "faults")?;
-                case.check(page.len() <= 2, "a page is no longer than its limit")?;
-                if page.is_empty() {
-                    break;
-                }
-                found.extend(page);
-                case.check(found.len() <= 4, "pages go on where the last one ended")?;
-            }
-            case.check(
-                found == expected,
-                "failures are listed whole, by their state, once each, in order of id",
-            )?;
-        }
-        let counts = case.ok(self.two.fault_counts(&run.key).await, "fault_counts")?;
-        case.check(
-            counts == (3, 1),
-            "pending and quarantined messages are counted, in this order",
-        )
-    }
-
-    async fn faults_are_replaced_and_cured(&self) -> Result<(), Violation> {
-        let case = Case("faults_are_replaced_and_cured");
-        let run = self.run(case).await?;
-        for attempts in 1..=3 {
-            let state = match attempts {
-                3 => FaultState::Quarantined,
-                _ => FaultState::Pending,
-            };
-            let step = SyncCommit {
-                faults: vec![failed("a", attempts, state), failed("b", attempts, state)],
-                ..SyncCommit::default()
-            };
-            case.ok(self.one.commit(&run, step).await, "commit")?;
-            let known = self.known(case, &run.key, "a").await?;
-            case.check(
-                known.fault == Some(failed("a", attempts, state)),
-                "a failure replaces what was known of the same message",
-            )?;
-        }
-        let step = SyncCommit {
-            cured: ids(&["a", "nobody"]),
-            upserts: vec![message("a", &["INBOX"])],
-            ..SyncCommit::default()
-        };
-        case.ok(self.one.commit(&run, step).await, "commit")?;
-        let [a, b] = self.two_known(case, &run.key, ["a", "b"]).await?;
-        case.check(
-            a.fault.is_none() && a.labels.is_some(),
-            "the failures of a cured message are over",
-        )?;
-        case.check(b.fault.is_some(), "those of others are not")
-    }
-
-    async fn requeue_moves_quarantined(&self) -> Result<(), Violation> {
-        let case = Case("requeue_moves_quarantined");
-        let run = self.run(case).await?;
-        let step = SyncCommit {
-            faults: vec![
-                failed("a", 3, FaultState::Quarantined),
-                failed("b", 4, FaultState::Quarantined),
-                failed("c", 5, FaultState::Quarantined),
-                failed("d", 1, FaultState::Pending),
-            ],
-            ..SyncCommit::default()
-        };
-        case.ok(self.one.commit(&run, step).await, "commit")?;
-        let key = &run.key;
-        let requeue = |id: Option<&'static str>| async move {
-            let id = id.map(MessageId::from);
-            case.ok(self.two.requeue(key, id.as_ref()).await, "requeue")
-        };
-        case.check(requeue(Some("b")).await? == 1, "one quarantined message is moved")?;
-        for unmoved in ["b", "d", "nobody"] {
-            let moved = requeue(Some(unmoved)).await?;
-            case.check(moved == 0, "what is not quarantined is not moved")?;
-        }
-        let [b, d] = self.two_known(case, &run.key, ["b", "d"]).await?;
-        case.check(
-            b.fault == Some(failed("b", 0, FaultState::Pending)),
-            "it is pending again with no failures counted, and otherwise as it was",
-        )?;
-        case.check(
-            d.fault == Some(failed("d", 1, FaultState::Pending)),
-            "failures of a pending message stay counted",
-        )?;
-        case.check(requeue(None).await? == 2, "without an id all of them are moved")?;
-        let counts = case.ok(self.one.fault_counts(&run.key).await, "fault_counts")?;
-        case.check(counts == (4, 0), "then nothing is set aside")
-    }
-
     async fn mailboxes_do_not_mix(&self) -> Result<(), Violation> {
         let case = Case("mailboxes_do_not_mix");
         let base = mailbox();
@@ -472,158 +360,6 @@ impl Pair<'_> {
         )
     }
 
-    async fn erase_empties(&self) -> Result<(), Violation> {
-        let case = Case("erase_empties");
-        let mailbox = mailbox();
-        let run = case.ok(self.one.lease(&mailbox, &HolderId::random(), LONG).await, "lease")?;
-        let step = SyncCommit {
-            state: Some(at(4)),
-            faults: vec![failed("f", 1, FaultState::Pending)],
-            ..upserting(1, vec![message("a", &["INBOX"])])
-        };
-        case.ok(self.one.commit(&run, step).await, "commit")?;
-        case.ok(self.two.set_paused(&run.key, true).await, "set_paused")?;
-        case.ok(self.two.raise_epoch(&run.key, Epoch::new(6)).await, "raise_epoch")?;
-        case.ok(self.two.erase(&run.key).await, "erase")?;
-        let [a, f] = self.two_known(case, &run.key, ["a", "f"]).await?;
-        let counts = case.ok(self.one.fault_counts(&run.key).await, "fault_counts")?;
-        let empty = a == KnownMessage::default() && f == KnownMessage::default() && counts == (0, 0);
-        case.check(
-            empty && self.state(case, &run.key).await? == SyncState::default(),
-            "messages, failures and position are gone",
-        )?;
-        let old = self.one.lease(&mailbox, &HolderId::random(), LONG).await;
-        case.refused(old, "cancelled", "a lease under an epoch from before the erasure")?;
-        let newer = under(&mailbox, 6);
-        let paused = self.one.lease(&newer, &HolderId::random(), LONG).await;
-        case.refused(
-            paused,
-            "paused",
-            "a lease of a mailbox that was paused before it was erased",
-        )?;
-        case.ok(self.two.set_paused(&run.key, false).await, "set_paused")?;
-        let run = case.ok(self.one.lease(&newer, &HolderId::random(), LONG).await, "lease")?;
-        case.ok(self.two.erase(&run.key).await, "erase")?;
-        let late = self.one.commit(&run, upserting(1, vec![message("a", &[])])).await;
-        case.refused(late, "storage.fenced", "a commit of a run from before the erasure")
-    }
-
-    async fn a_refused_step_leaves_nothing(&self) -> Result<(), Violation> {
-        let case = Case("a_refused_step_leaves_nothing");
-        let run = self.run(case).await?;
-        let step = SyncCommit {
-            state: Some(at(1)),
-            ..upserting(1, vec![message("a", &["INBOX"])])
-        };
-        case.ok(self.one.commit(&run, step).await, "commit")?;
-        let late = || SyncCommit {
-            state: Some(at(2)),
-            generation: 2,
-            announced: vec![reference("n")],
-            upserts: vec![message("b", &[])],
-            relabels: vec![Relabel {
-                message: "a".into(),
-                labels: labels(&["LATE"]),
-            }],
-            seen: ids(&["a"]),
-            removals: Vec::new(),
-            faults: vec![failed("f", 1, FaultState::Pending)],
-            cured: Vec::new(),
-        };
-        let stranger = SyncLease {
-            holder: HolderId::random(),
-            ..run.clone()
-        };
-        let ahead = SyncLease {
-            fence: run.fence.saturating_add(1),
-            ..run.clone()
-        };
-        for wrong in [&stranger, &ahead] {
-            let refused = self.two.commit(wrong, late()).await;
-            case.refused(refused, "storage.fenced", "a commit under somebody else's lease")?;
-        }
-        case.ok(self.two.raise_epoch(&run.key, Epoch::new(2)).await, "raise_epoch")?;
-        case.refused(
-            self.one.commit(&run, late()).await,
-            "cancelled",
-            "a commit under an older epoch",
-        )?;
-        let [a, b] = self.two_known(case, &run.key, ["a", "b"]).await?;
-        let [n, f] = self.two_known(case, &run.key, ["n", "f"]).await?;
-        let untouched = a.labels == Some(labels(&["INBOX"])) && a.generation == 1;
-        let nothing = [b, n, f].iter().all(|known| *known == KnownMessage::default());
-        case.check(
-            untouched && nothing && self.state(case, &run.key).await? == at(1),
-            "nothing of a refused step was written",
-        )
-    }
-
-    async fn a_step_is_never_seen_in_part(&self) -> Result<(), Violation> {
-        let case = Case("a_step_is_never_seen_in_part");
-        let run = self.run(case).await?;
-        let run = &run;
-        let writer = async move {
-            for number in 1..=20u64 {
-                let rows = ["a", "b", "c"].map(|id| message(id, &[&format!("L{number}")]));
-                let step = SyncCommit {
-                    state: Some(at(number)),
-                    ..upserting(number, rows.to_vec())
-                };
-                case.ok(self.one.commit(run, step).await, "commit")?;
-                yield_now().await;
-            }
-            Ok(())
-        };
-        let reader = async move {
-            for _ in 0..60 {
-                // The position is read before and after: the rows lie between the two.
-                let before = number_of(&case.ok(self.two.state(&run.key).await, "state")?);
-                let known = self.two.known(&run.key, ids(&["a", "b", "c"])).await;
-                let known = case.ok(known, "known")?;
-                let after = number_of(&case.ok(self.two.state(&run.key).await, "state")?);
-                let first = known.first().map_or(0, |known| known.generation);
-                let alike = known.iter().all(|known| known.generation == first);
-                case.check(alike, "the rows of one step appear together")?;
-                case.check(
-                    before <= first && first <= after,
-                    "the position and the rows of one step appear together",
-                )?;
-                yield_now().await;
-            }
-            Ok(())
-        };
-        let (wrote, read) = join(writer, reader).await;
-        wrote.and(read)
-    }
-
-    async fn a_dropped_step_is_whole(&self) -> Result<(), Violation> {
-        let case = Case("a_dropped_step_is_whole");
-        let run = self.run(case).await?;
-        {
-            let step = SyncCommit {
-                state: Some(at(1)),
-                ..upserting(1, vec![message("a", &[]), message("b", &[])])
-            };
-            let mut commit = pin!(self.one.commit(&run, step));
-            // Polled once and dropped: from now on it has happened, or it has not.
-            let _ = poll_immediate(&mut commit).await;
-        }
-        // It may still land between two reads: what is read between two equal positions belongs to that position.
-        for _ in 0..MANY {
-            let before = case.ok(self.two.state(&run.key).await, "state")?;
-            let known = case.ok(self.two.known(&run.key, ids(&["a", "b"])).await, "known")?;
-            if case.ok(self.two.state(&run.key).await, "state")? != before {
-                continue;
-            }
-            let done = before == at(1);
-            let whole = known.iter().all(|known| known.labels.is_some() == done);
-            case.check(whole, "a dropped step is done or not done: rows and position alike")?;
-        }
-        let next = upserting(2, vec![message("c", &[])]);
-        case.ok(self.one.commit(&run, next).await, "the next commit")?;
-        Ok(())
-    }
-
     /// A fresh mailbox, leased for long.
     pub(super) async fn run(&self, case: Case) -> Result<SyncLease, Violation> {
         case.ok(self.one.lease(&mailbox(), &HolderId::random(), LONG).await, "lease")
@@ -645,7 +381,12 @@ impl Pair<'_> {
         first.ok_or_else(|| Violation::new(case.0, "known gave no entry for an id"))
     }
 
-    async fn two_known(&self, case: Case, key: &MailboxKey, of: [&str; 2]) -> Result<[KnownMessage; 2], Violation> {
+    pub(super) async fn two_known(
+        &self,
+        case: Case,
+        key: &MailboxKey,
+        of: [&str; 2],
+    ) -> Result<[KnownMessage; 2], Violation> {
         let [one, two] = of;
         Ok([self.known(case, key, one).await?, self.known(case, key, two).await?])
     }
@@ -696,22 +437,22 @@ pub(super) fn message(id: &str, on: &[&str]) -> StoredMessage {
     }
 }
 
-fn reference(id: &str) -> MessageRef {
+pub(super) fn reference(id: &str) -> MessageRef {
     MessageRef {
         id: id.into(),
         thread: format!("thread of {id}").into(),
     }
 }
 
-fn labels(names: &[&str]) -> Vec<LabelId> {
+pub(super) fn labels(names: &[&str]) -> Vec<LabelId> {
     names.iter().map(|name| LabelId::from(*name)).collect()
 }
 
-fn ids(names: &[&str]) -> Vec<MessageId> {
+pub(super) fn ids(names: &[&str]) -> Vec<MessageId> {
     names.iter().map(|name| MessageId::from(*name)).collect()
 }
 
-fn failed(id: &str, attempts: u32, state: FaultState) -> MessageFault {
+pub(super) fn failed(id: &str, attempts: u32, state: FaultState) -> MessageFault {
     MessageFault {
         message: reference(id),
         attempts,
@@ -734,10 +475,6 @@ pub(super) fn at(number: u64) -> SyncState {
         through: Some(Timestamp::from_unix_seconds(1_790_000_000)),
         ..SyncState::default()
     }
-}
-
-fn number_of(state: &SyncState) -> u64 {
-    state.generation
 }
 
 #[cfg(test)]

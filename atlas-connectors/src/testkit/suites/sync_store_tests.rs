@@ -3,6 +3,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 
+use super::super::violation::yield_now;
 use super::*;
 use crate::error::{Error, ErrorKind, Result, StorageFault};
 use crate::store::MemoryStore;

@@ -150,9 +150,10 @@ pub(crate) fn tell(session: &Session, intent: &Intent) {
             "look in the ERP whether it was written, then `atlas outbox resolve`"
         }
         IntentState::Uncertain => "look in the mailbox whether it was sent, then `atlas outbox resolve`",
-        IntentState::NotSent if intent.kind == "erp.write" => {
-            "read the record as it is now, and propose the write anew: an approval covers what was seen"
+        IntentState::NotSent if intent.reason.as_deref() == Some("conflict") => {
+            "read the record as it is now, and propose the write anew: the approval was for what was seen"
         }
+        IntentState::NotSent if intent.rejection.is_some() => "correct what was refused, and propose the write anew",
         _ => return,
     };
     ui.fact("next", next);
@@ -206,10 +207,8 @@ fn tell_messages(ui: &Ui, messages: &[ProviderMessage]) {
             .as_ref()
             .map(|field| format!("{field}: "))
             .unwrap_or_default();
-        ui.fact(
-            "message",
-            printable(&format!("{field}{}", message.text.reveal().replace('\n', " "))),
-        );
+        let text = message.text.reveal().replace('\n', " ");
+        ui.paragraph(&printable(&format!("{field}{text}")), Tone::Warn);
     }
 }
 

@@ -48,12 +48,11 @@ fn main() -> ExitCode {
 }
 
 async fn chosen() -> Story<()> {
-    let mut arguments = std::env::args().skip(1);
-    match (arguments.next().as_deref(), arguments.next()) {
-        (None, _) => tell().await,
-        (Some("erp"), None) => atlas_connectors_examples::erp_story::tell(&Ui::new())
-            .await
-            .map_err(Into::into),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        [] => tell().await,
+        ["erp"] => atlas_connectors_examples::erp_story::tell(&Ui::new()).await,
         _ => Err("no argument tells the story of a mailbox, `erp` that of three ERPs".into()),
     }
 }

@@ -11,11 +11,12 @@ use crate::args::seconds;
 /// What `--filter` understands.
 const FILTER_HELP: &str = "\
 Filter:
-  state = sale and amount_total > 1000        and, or, not, ( … ); names as `atlas erp catalog ENTITY` shows them
-  name contains \"Acme\" or ref starts with C    words with blanks or signs stand in quotes: \"…\" or '…'
-  date_order >= 2026-01-01                    = != > >= < <=; days 2026-01-01, moments 2026-01-01T08:00:00Z, yes and no
-  state in (draft, sent) and note is not null in, not in, is null, is not null
-  Types come from the catalog: what does not fit is refused before anything is asked.";
+  state = sale and amount_total > 1000         = != > >= < <=, joined by and, or, not, ( … )
+  name contains 'Acme' or ref starts with C    texts with blanks or signs stand in quotes
+  state in (draft, sent) and note is not null  in, not in, is null, is not null
+  date_order >= 2026-01-01 and locked = no     days, moments (2026-01-01T08:00:00Z), yes and no
+Names are those of `atlas erp catalog ENTITY`, and so are the types: what does not fit is refused
+before anything is asked.";
 
 /// Commands on ERPs. Where only one is connected, it is meant; otherwise name it with `--on`.
 #[derive(Debug, Subcommand)]
@@ -25,7 +26,7 @@ pub(crate) enum Erp {
     /// Secrets are never options, which show in process lists: ATLAS_ERP_SECRET holds the secret, or --secret-file names a file with
     /// it.
     #[command(subcommand)]
-    Connect(Connect),
+    Connect(Box<Connect>),
     /// All connected systems.
     List,
     /// Try each capability with live calls that change nothing.
@@ -137,7 +138,7 @@ pub(crate) enum Erp {
     },
     /// Write down a change for approval. `atlas approvals approve` lets it out.
     #[command(subcommand)]
-    Write(Write),
+    Write(Box<Write>),
     /// Erase the stored secrets and end the connection.
     Disconnect {
         /// Which system.
@@ -205,9 +206,12 @@ pub(crate) enum Connect {
         /// Language of messages and labels, two letters.
         #[arg(long, value_name = "LANGUAGE")]
         language: Option<String>,
-        /// Communication user. A wrong password is sent once only: repeated tries lock the user.
-        #[arg(long, value_name = "USER")]
-        user: String,
+        /// Communication user, whose password is the secret. It is sent once only if it is wrong: repeated tries lock the user.
+        #[arg(long, value_name = "USER", required_unless_present = "token_url")]
+        user: Option<String>,
+        /// Token address, for an OAuth client that signs in as itself: --client-id names it, and its secret is the secret.
+        #[arg(long, value_name = "URL", conflicts_with = "user")]
+        token_url: Option<Url>,
         /// What all systems have.
         #[command(flatten)]
         common: Common,

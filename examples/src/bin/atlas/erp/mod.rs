@@ -9,6 +9,7 @@ mod filter;
 mod read;
 mod records;
 mod run;
+mod stream;
 mod typed;
 mod work;
 mod write;

@@ -4,24 +4,20 @@ use std::sync::Arc;
 
 use atlas_connectors::erp::{
     Catalog, ChangePoint, ErpConnectorExt as _, Expand, Filter, Query, Record, RecordRef, Shape as RecordShape,
-    stream_of,
 };
 use atlas_connectors::mail::SyncCursor;
 use atlas_connectors_examples::ui::{Tone, plain};
-use futures_util::StreamExt as _;
 use serde_json::json;
 
 use crate::erp::args::{At, Erp, Shape};
-use crate::erp::records;
+use crate::erp::records::{self, Fields};
+use crate::erp::stream::{self, Printed};
 use crate::erp::typed::EntityTypes;
 use crate::erp::work::{self, Work};
 use crate::erp::{fields, filter};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::session::Session;
-
-/// Rows of one table of a long read; with the next one its head is printed again.
-const ROWS: usize = 1_000;
 
 pub(super) async fn read(session: &Session, command: &Erp) -> Result<Exit, Failure> {
     let Erp::Read {
@@ -56,7 +52,7 @@ pub(super) async fn read(session: &Session, command: &Erp) -> Result<Exit, Failu
         true => Some(counted(&work, &query).await?),
         false => None,
     };
-    let read = stream(session, &work, query, known.flatten()).await?;
+    let Printed { read, left_out } = stream::print(session, &work, query, known.flatten()).await?;
     if session.is_json() {
         return Ok(Exit::Done);
     }
@@ -68,7 +64,15 @@ pub(super) async fn read(session: &Session, command: &Erp) -> Result<Exit, Failu
             .fact("records", format_args!("{read}; the system does not count")),
         (_, None) => session.ui.fact("records", read),
     }
+    tell_left_out(session, left_out);
     Ok(Exit::Done)
+}
+
+fn tell_left_out(session: &Session, fields: usize) {
+    if fields > 0 {
+        let told = format!("{fields} fields are empty or do not fit; --select names those to show, --json has all.");
+        session.ui.paragraph(&told, Tone::Dim);
+    }
 }
 
 /// The query without order and limit.
@@ -162,70 +166,6 @@ async fn counted(work: &Work<'_>, query: &Query) -> Result<Option<u64>, Failure>
     Ok(work.ask(work.erp.read(&one, None)).await?.estimate)
 }
 
-/// Reads page after page and prints as it comes: memory stays flat however much there is.
-async fn stream(session: &Session, work: &Work<'_>, query: Query, known: Option<u64>) -> Result<u64, Failure> {
-    let total = query.limit.or(known);
-    let bar = session.ui.counter(total, "reading");
-    let mut found = std::pin::pin!(stream_of(Arc::clone(&work.erp), query));
-    let mut held: Vec<Record> = Vec::new();
-    let mut read = 0;
-    loop {
-        let next = tokio::select! {
-            next = found.next() => next,
-            interrupted = tokio::signal::ctrl_c() => {
-                bar.finish_and_clear();
-                interrupted.map_err(Failure::file("cannot listen for ctrl-c"))?;
-                return Err(Failure::NeedsPerson(format!("stopped after {read} records")));
-            }
-        };
-        let Some(record) = next else { break };
-        let record = match record {
-            Ok(record) => record,
-            Err(error) => {
-                bar.finish_and_clear();
-                return Err(work
-                    .ask(async { Err::<(), _>(error) })
-                    .await
-                    .err()
-                    .unwrap_or_else(|| Failure::Usage("the read ended early".to_owned())));
-            }
-        };
-        read += 1;
-        bar.set_position(read);
-        held.push(record);
-        if held.len() >= ROWS {
-            bar.suspend(|| print(session, &mut held, read));
-        }
-    }
-    bar.finish_and_clear();
-    print(session, &mut held, read);
-    if session.is_json() {
-        session.ui.line(if read == 0 {
-            r#"{"records":[],"count":0}"#.to_owned()
-        } else {
-            format!("],\"count\":{read}}}")
-        });
-    }
-    // The last page has answered: that proves that the connection works.
-    work.ask(async { Ok(()) }).await?;
-    Ok(read)
-}
-
-/// What is held, as the next part of the table or of the one JSON document.
-fn print(session: &Session, held: &mut Vec<Record>, read: u64) {
-    if !session.is_json() {
-        records::table(&session.ui, held);
-        held.clear();
-        return;
-    }
-    let before = read - u64::try_from(held.len()).unwrap_or(read);
-    for (index, record) in held.drain(..).enumerate() {
-        let first = before == 0 && index == 0;
-        let opening = if first { "{\"records\":[\n" } else { "," };
-        session.ui.line(format_args!("{opening}{}", records::document(&record)));
-    }
-}
-
 pub(super) async fn get(session: &Session, entity: &str, key: &str, shape: &Shape, at: &At) -> Result<Exit, Failure> {
     let work = Work::open(session, at).await?;
     let catalog = work.catalog(&[entity]).await?;
@@ -281,7 +221,8 @@ pub(super) async fn changes(
         }));
         return Ok(Exit::Done);
     }
-    records::table(&session.ui, &changed);
+    let left_out = records::table(&session.ui, &changed, Fields::of(&query));
+    tell_left_out(session, left_out);
     session
         .ui
         .say(&format!("{} new or changed, {} deleted.", changed.len(), deleted.len()));

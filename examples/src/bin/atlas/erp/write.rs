@@ -1,5 +1,7 @@
 //! `atlas erp write`: writes a change down. What happens next is the policy's word, and by default a person's.
 
+use std::sync::Arc;
+
 use atlas_connectors::IntentId;
 use atlas_connectors::action::{Outcome, Proposal};
 use atlas_connectors::erp::{ActionCall, Create, Delete, NaturalKey, Record, Update, Write as Change};
@@ -73,7 +75,7 @@ async fn create(
         .map(|target| target.as_str())
         .collect();
     let with_lines = match targets.as_slice() {
-        [] => catalog.clone(),
+        [] => Arc::clone(&catalog),
         targets => {
             let mut wanted = vec![entity];
             wanted.extend(targets);
