@@ -2,7 +2,7 @@
 
 use atlas_connectors::testkit::server::{Answer, Request, Server};
 use atlas_connectors_erp::mock::Sap;
-use atlas_connectors_erp::mock::sap::{PASSWORD, Table, WRITER};
+use atlas_connectors_erp::mock::sap::{PASSWORD, READER, Table, WRITER};
 
 use serde_json::json;
 
@@ -105,4 +105,40 @@ async fn an_oauth_client_signs_in_as_itself() {
     let found = atlas.done(&["erp", "read", "A_SalesOrder", "--limit", "3"]).await;
     assert_eq!(found["count"], 3, "{found:#}");
     assert!(!atlas.keeps("s3cret-of-sap"), "the secret lies in the open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_is_refused_by_the_system_and_told_so() {
+    let sap = Sap::start().await.unwrap();
+    let atlas = Atlas::with_secret(PASSWORD);
+    let place = [
+        "erp",
+        "connect",
+        "sap",
+        "--address",
+        sap.uri(),
+        "--service",
+        "API_SALES_ORDER_SRV",
+    ];
+    atlas.done(&[&place[..], &["--user", READER]].concat()).await;
+    let intent = atlas
+        .held(&[
+            "erp",
+            "write",
+            "update",
+            "A_SalesOrder",
+            "2",
+            "RequestedDeliveryDate=2026-12-01",
+        ])
+        .await;
+    // A right may have been given a moment ago: it is tried once more, later.
+    let (code, ended) = atlas.approve(&intent).await;
+    assert_eq!(
+        (code, &ended["state"], &ended["reason"]),
+        (4, &json!("ready"), &json!("permission_denied")),
+        "{ended:#}"
+    );
+    assert_eq!(sap.counters().effects(), 0);
+    let rejected = atlas.done(&["erp", "test", "--entity", "A_SalesOrder"]).await;
+    assert_eq!(rejected["passed"], true, "{rejected:#}");
 }
