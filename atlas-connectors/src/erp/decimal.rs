@@ -74,7 +74,7 @@ impl Decimal {
     pub fn is_zero(&self) -> bool {
         match &self.0 {
             Repr::Small { mantissa, .. } => *mantissa == 0,
-            Repr::Big(number) => **number == BigDecimal::from(0),
+            Repr::Big(number) => number.is_zero(),
         }
     }
 
