@@ -19,6 +19,8 @@ use http::{HeaderMap, StatusCode};
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 
+#[path = "business_central/real.rs"]
+mod real;
 #[path = "business_central/support.rs"]
 mod support;
 
@@ -90,7 +92,10 @@ fn main() -> ExitCode {
         "peer-",
     );
     assert!(!recorded.is_empty(), "tests/business_central/recorded is empty");
-    let shared = shared().map(|folder| files(&folder.join("fixtures/bc"), "error-"));
+    let folder = shared();
+    let shared = folder
+        .as_ref()
+        .map(|folder| files(&folder.join("fixtures/bc"), "error-"));
     let mut trials = Vec::new();
     for (name, file) in &recorded {
         let (name, file) = (name.clone(), file.clone());
@@ -109,6 +114,22 @@ fn main() -> ExitCode {
         let trial = Trial::test(format!("classified::{name}"), move || {
             let file = file.ok_or_else(|| Failed::from("no such file"))?;
             classified(&read(&file), operation, expected)
+        });
+        trials.push(match absent {
+            true => trial
+                .with_kind("shared folder absent, see ATLAS_SHARED")
+                .with_ignored_flag(true),
+            false => trial,
+        });
+    }
+    for name in real::CASES {
+        let file = folder
+            .as_ref()
+            .map(|folder| folder.join(format!("fixtures/bc/{name}.json")));
+        let absent = file.is_none();
+        let trial = Trial::test(format!("read::{name}"), move || match file {
+            Some(file) => block_on(real::read(name, &read(&file))),
+            None => Err(Failed::from("the shared folder is absent")),
         });
         trials.push(match absent {
             true => trial

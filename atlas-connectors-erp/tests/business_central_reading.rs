@@ -632,7 +632,7 @@ async fn subscriptions_are_made_renewed_and_ended() {
         client_state: "the-state".into(),
     };
     let made = erp.subscribe(&new).await.unwrap();
-    assert_eq!(erp.subscriptions().await.unwrap(), [made.clone()]);
+    assert_eq!(erp.subscriptions().await.unwrap(), std::slice::from_ref(&made));
     let renewed = erp.renew(&made, &new).await.unwrap();
     assert!(renewed.expires >= made.expires && renewed.etag != made.etag);
     assert_eq!(erp.renew(&made, &new).await.unwrap_err().code(), "conflict");

@@ -428,7 +428,13 @@ async fn a_draft_is_made_changed_and_activated() {
         .done(Update::of(&draft).set_from(&draft, "Title", "Spare parts"))
         .await;
     let draft = named.record.unwrap();
-    world.done(ActionCall::on(&draft, "draftActivate")).await;
+    let activated = world.done(ActionCall::on(&draft, "draftActivate")).await;
+    let key = activated.key.unwrap();
+    assert_eq!(
+        key.part("IsActiveEntity"),
+        Some("true"),
+        "the real record has another key"
+    );
     assert_eq!(world.sap.counters().activations, 1);
     assert_eq!(world.erp.read(&list, None).await.unwrap().items.len(), 2);
     let at = RecordRef::new("Requisition", "REQ-2");

@@ -24,7 +24,7 @@
 //! | [`error`] | what went wrong, and what next | [`ErrorKind`] |
 //!
 //! # Putting them together
-//! Once at start; `examples/src/host.rs` in the repository is a whole host in some 250 lines.
+//! Once at start; `examples/src/host.rs` in the repository is a whole host in some 350 lines.
 //!
 //! ```
 //! use std::sync::Arc;

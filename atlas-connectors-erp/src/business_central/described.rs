@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use atlas_connectors::Result;
-use atlas_connectors::erp::{Catalog, CatalogScope};
+use atlas_connectors::erp::{Catalog, CatalogScope, Entity};
 use tokio::sync::Mutex;
 
 use super::catalog::{self, Captions};
@@ -77,8 +77,14 @@ impl Inner {
             Err(error) if is_final(&error) => return Err(error),
             Err(_) => Vec::new(),
         };
+        let system = match self.companies(operation::COMPANIES).await {
+            Ok(companies) => companies.system,
+            Err(error) if is_final(&error) => return Err(error),
+            Err(_) => None,
+        };
         let model = catalog::model(&schema, route);
-        let catalog = catalog::build(&schema, &model, route, &routes, &captions, self.clock.now());
+        let mut catalog = catalog::build(&schema, &model, route, &routes, &captions, self.clock.now());
+        catalog.system = system;
         Ok(Described {
             model,
             catalog: Arc::new(catalog),
@@ -93,11 +99,14 @@ impl Inner {
         if scope.entities.is_empty() && company.is_none() {
             return Ok(Arc::clone(&described.catalog));
         }
-        let mut catalog = Catalog::clone(&described.catalog);
+        let whole = &described.catalog;
+        let mut catalog = Catalog::new(whole.provider.clone(), whole.taken_at);
         catalog.company = company;
-        if !scope.entities.is_empty() {
-            catalog.entities.retain(|entity| scope.entities.contains(&entity.name));
-        }
+        catalog.language.clone_from(&whole.language);
+        catalog.system.clone_from(&whole.system);
+        catalog.services.clone_from(&whole.services);
+        let wanted = |entity: &&Entity| scope.entities.is_empty() || scope.entities.contains(&entity.name);
+        catalog.entities = whole.entities.iter().filter(wanted).cloned().collect();
         Ok(Arc::new(catalog))
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::odata::{ODataQuery, header_messages, read_record};
 use crate::sap::base::{holds, old_values};
 use crate::sap::connector::Inner;
+use crate::sap::drafts;
 use crate::sap::keys;
 use crate::sap::plan::{Planned, Terms, plan, request_id};
 use crate::sap::schema::Loaded;
@@ -170,7 +171,11 @@ pub(super) fn written(loaded: &Loaded, planned: &Planned, part: &Write, answer: 
         None => Written::unread(),
     };
     out = out.with_messages(header_messages(&answer.headers));
-    let gives_record = matches!(part, Write::Create(_) | Write::Update(_));
+    let gives_record = match part {
+        Write::Create(_) | Write::Update(_) => true,
+        Write::Action(call) => drafts::gives_record(&call.action),
+        _ => false,
+    };
     if gives_record && !answer.body.is_empty() {
         let shape = Shape::usual();
         let query = ODataQuery::for_one(&loaded.dialect, &loaded.model, &planned.entity, &shape).map_err(happened)?;

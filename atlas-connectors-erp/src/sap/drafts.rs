@@ -3,12 +3,17 @@
 //! Lists give active records unless the query asks otherwise, and a key without the flag means the active record. A draft is
 //! begun by a create or the action `draftEdit`, changed like any record, and made real by the action `draftActivate`.
 
-use atlas_connectors::erp::{FieldName, Query, RecordKey, field};
+use atlas_connectors::erp::{ActionName, FieldName, Query, RecordKey, field};
 
 use crate::odata::EntityModel;
 
 /// The flag in the key.
 pub(super) const FLAG: &str = "IsActiveEntity";
+
+/// Whether an action answers with the record as it is afterwards, under its new key.
+pub(super) fn gives_record(action: &ActionName) -> bool {
+    ["draftactivate", "draftedit", "draftprepare"].contains(&action.folded().as_str())
+}
 
 /// Whether the entity has drafts.
 pub(super) fn has_drafts(entity: &EntityModel) -> bool {

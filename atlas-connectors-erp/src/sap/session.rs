@@ -247,14 +247,11 @@ impl Session {
             return Err(refused_before(operation));
         }
         let result = self.authenticated(service, call).await;
-        let status = match &result {
-            Ok(_) => Some(200),
-            Err(error) => error.status(),
-        };
-        match status {
-            Some(401) if !self.settings.auth.renewable() => self.refused.store(true, Ordering::Release),
-            Some(_) => self.logged_on.store(true, Ordering::Release),
-            None => {}
+        match result.as_ref().map_err(|error| error.status()) {
+            Err(Some(401)) if !self.settings.auth.renewable() => self.refused.store(true, Ordering::Release),
+            // What answers for the system in its absence has not looked at the credential.
+            Err(None | Some(401 | 407 | 429 | 500..=599)) => {}
+            Ok(_) | Err(Some(_)) => self.logged_on.store(true, Ordering::Release),
         }
         drop(alone);
         result

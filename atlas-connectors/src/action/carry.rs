@@ -152,6 +152,14 @@ impl<'a> Carrier<'a> {
             Ok(HandleState::AsApproved) => {}
             Ok(HandleState::Changed) => return self.changed(row).await,
             Ok(HandleState::Gone) => return self.gone(row, &permit).await,
+            // A look-up has just said that nothing happened, and now the record is another: it may be our own late request.
+            Err(error)
+                if row.state == IntentState::Sending
+                    && matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound { .. }) =>
+            {
+                let now = self.desk.now().await?;
+                return self.cannot_tell(row, now).await;
+            }
             Err(error) => return self.failed_before(row, error).await,
         }
         crash_point!(HandleChecked);

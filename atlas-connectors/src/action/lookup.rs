@@ -141,7 +141,8 @@ impl Carrier<'_> {
         })
     }
 
-    async fn cannot_tell(&self, row: IntentRow, now: Timestamp) -> Result<IntentRow> {
+    /// Nobody can tell yet: looked up again after a longer pause, and given to a person in the end.
+    pub(super) async fn cannot_tell(&self, row: IntentRow, now: Timestamp) -> Result<IntentRow> {
         let lookups = row.lookups.saturating_add(1);
         if lookups >= self.desk.settings.lookups {
             return self.uncertain(row, "not_found", now).await;

@@ -29,7 +29,16 @@ const MOST_EXPONENT: i64 = 200;
 /// # Ok::<(), atlas_connectors::erp::ParseDecimalError>(())
 /// ```
 #[derive(Clone)]
-pub struct Decimal(BigDecimal);
+pub struct Decimal(Repr);
+
+/// Nearly every number of a business fits a machine word; reading millions of them should not ask for memory each time.
+#[derive(Clone)]
+enum Repr {
+    /// `mantissa` / 10^`scale`.
+    Small { mantissa: i64, scale: u8 },
+    /// Everything else. Its scale is never negative.
+    Big(Box<BigDecimal>),
+}
 
 /// The text is not a decimal number, or has more than 200 digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,35 +47,84 @@ pub struct ParseDecimalError;
 
 impl Decimal {
     /// Zero.
-    pub fn zero() -> Self {
-        Self(BigDecimal::from(0))
+    pub const fn zero() -> Self {
+        Self(Repr::Small { mantissa: 0, scale: 0 })
     }
 
     /// Number of digits after the point; 0 for whole numbers.
     pub fn scale(&self) -> u32 {
-        let (_, scale) = self.0.as_bigint_and_exponent();
-        u32::try_from(scale.max(0)).unwrap_or(u32::MAX)
+        match &self.0 {
+            Repr::Small { scale, .. } => u32::from(*scale),
+            Repr::Big(number) => u32::try_from(number.as_bigint_and_exponent().1.max(0)).unwrap_or(u32::MAX),
+        }
     }
 
     /// Number of digits in all, without leading zeros.
     pub fn precision(&self) -> u64 {
-        self.0.digits()
+        self.big().digits()
     }
 
     /// Rounded half up, away from zero, to so many digits after the point, as invoices are.
     #[must_use]
     pub fn round(&self, scale: u32) -> Self {
-        Self(self.0.with_scale_round(i64::from(scale), RoundingMode::HalfUp))
+        Self::of(self.big().with_scale_round(i64::from(scale), RoundingMode::HalfUp))
     }
 
     /// Whether it is zero.
     pub fn is_zero(&self) -> bool {
-        self.0.is_zero()
+        match &self.0 {
+            Repr::Small { mantissa, .. } => *mantissa == 0,
+            Repr::Big(number) => number.is_zero(),
+        }
     }
 
     /// The number as a whole one, if it is one that fits.
     pub fn to_i64(&self) -> Option<i64> {
-        self.0.is_integer().then(|| self.0.to_i64()).flatten()
+        if let Repr::Small { mantissa, scale: 0 } = self.0 {
+            return Some(mantissa);
+        }
+        let number = self.big();
+        number.is_integer().then(|| number.to_i64()).flatten()
+    }
+
+    fn big(&self) -> BigDecimal {
+        match &self.0 {
+            Repr::Small { mantissa, scale } => BigDecimal::new((*mantissa).into(), i64::from(*scale)),
+            Repr::Big(number) => (**number).clone(),
+        }
+    }
+
+    fn of(number: BigDecimal) -> Self {
+        let (integer, scale) = number.as_bigint_and_exponent();
+        match (integer.to_i64(), u8::try_from(scale)) {
+            (Some(mantissa), Ok(scale)) => Self(Repr::Small { mantissa, scale }),
+            _ => Self(Repr::Big(Box::new(number))),
+        }
+    }
+
+    /// Plain digits with at most one point and a sign, if all of them fit a machine word.
+    fn small(text: &str) -> Option<Self> {
+        let (negative, digits) = match text.as_bytes() {
+            [b'-', rest @ ..] => (true, rest),
+            [b'+', rest @ ..] => (false, rest),
+            rest => (false, rest),
+        };
+        let (mut mantissa, mut seen, mut scale, mut pointed) = (0_i64, 0_u8, 0_u8, false);
+        for byte in digits {
+            match byte {
+                // One more may not fit.
+                b'0'..=b'9' if seen == 18 => return None,
+                b'0'..=b'9' => {
+                    mantissa = mantissa * 10 + i64::from(byte - b'0');
+                    seen += 1;
+                    scale += u8::from(pointed);
+                }
+                b'.' if !pointed => pointed = true,
+                _ => return None,
+            }
+        }
+        let mantissa = if negative { -mantissa } else { mantissa };
+        (seen > 0).then_some(Self(Repr::Small { mantissa, scale }))
     }
 }
 
@@ -75,6 +133,9 @@ impl FromStr for Decimal {
 
     /// Reads `-12.50`, `.5`, `1e-7`: decimal text as ERPs and JSON write it. No spaces, no thousands separators.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(small) = Self::small(text) {
+            return Ok(small);
+        }
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().map_err(|_| ParseDecimalError)?),
             None => (text, 0),
@@ -83,36 +144,45 @@ impl FromStr for Decimal {
         let plain = digits.bytes().all(|c| c.is_ascii_digit() || c == b'.');
         let has_digit = digits.bytes().any(|c| c.is_ascii_digit());
         let points = digits.bytes().filter(|c| *c == b'.').count();
-        if !plain || !has_digit || points > 1 || digits.len() > MOST_DIGITS || exponent.abs() > MOST_EXPONENT {
+        let bounds = -MOST_EXPONENT..=MOST_EXPONENT;
+        if !plain || !has_digit || points > 1 || digits.len() > MOST_DIGITS || !bounds.contains(&exponent) {
             return Err(ParseDecimalError);
         }
         let number: BigDecimal = mantissa.parse().map_err(|_| ParseDecimalError)?;
-        if exponent == 0 {
-            return Ok(Self(number));
-        }
         let (integer, scale) = number.into_bigint_and_exponent();
         let moved = BigDecimal::new(integer, scale - exponent);
         // A positive exponent means zeros before the point, not a coarser number.
         let (_, scale) = moved.as_bigint_and_exponent();
-        Ok(Self(if scale < 0 { moved.with_scale(0) } else { moved }))
+        Ok(Self::of(if scale < 0 { moved.with_scale(0) } else { moved }))
     }
 }
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad_integral(true, "", &self.0.to_plain_string())
+        let Repr::Small { mantissa, scale } = &self.0 else {
+            return f.pad_integral(true, "", &self.big().to_plain_string());
+        };
+        let scale = usize::from(*scale);
+        let digits = format!("{:0>width$}", mantissa.unsigned_abs(), width = scale + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - scale);
+        let sign = if *mantissa < 0 { "-" } else { "" };
+        let point = if fraction.is_empty() { "" } else { "." };
+        if f.width().is_some() {
+            return f.pad_integral(true, "", &format!("{sign}{whole}{point}{fraction}"));
+        }
+        write!(f, "{sign}{whole}{point}{fraction}")
     }
 }
 
 impl fmt::Debug for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Decimal({})", self.0.to_plain_string())
+        write!(f, "Decimal({self})")
     }
 }
 
 impl PartialEq for Decimal {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
+        self.cmp(other).is_eq()
     }
 }
 
@@ -126,19 +196,31 @@ impl PartialOrd for Decimal {
 
 impl Ord for Decimal {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.cmp(&other.0)
+        match (&self.0, &other.0) {
+            (
+                Repr::Small { mantissa: mine, scale },
+                Repr::Small {
+                    mantissa: theirs,
+                    scale: other,
+                },
+            ) if scale == other => mine.cmp(theirs),
+            _ => self.big().cmp(&other.big()),
+        }
     }
 }
 
 impl Hash for Decimal {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.normalized().hash(state);
+        self.big().normalized().hash(state);
     }
 }
 
 impl From<i64> for Decimal {
     fn from(number: i64) -> Self {
-        Self(BigDecimal::from(number))
+        Self(Repr::Small {
+            mantissa: number,
+            scale: 0,
+        })
     }
 }
 
@@ -146,7 +228,7 @@ impl Add for Decimal {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self(self.0 + other.0)
+        Self::of(self.big() + other.big())
     }
 }
 
@@ -154,7 +236,7 @@ impl Sub for Decimal {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {
-        Self(self.0 - other.0)
+        Self::of(self.big() - other.big())
     }
 }
 
@@ -162,7 +244,7 @@ impl Mul for Decimal {
     type Output = Self;
 
     fn mul(self, other: Self) -> Self {
-        Self(self.0 * other.0)
+        Self::of(self.big() * other.big())
     }
 }
 
@@ -170,7 +252,7 @@ impl Neg for Decimal {
     type Output = Self;
 
     fn neg(self) -> Self {
-        Self(-self.0)
+        Self::of(-self.big())
     }
 }
 
@@ -207,7 +289,7 @@ impl<'de> Deserialize<'de> for Decimal {
             }
 
             fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Decimal, E> {
-                Ok(Decimal(BigDecimal::from(number)))
+                Ok(Decimal::of(BigDecimal::from(number)))
             }
         }
 
@@ -236,6 +318,39 @@ mod tests {
         }
         assert_eq!(decimal("10.00").scale(), 2);
         assert_eq!(decimal("10.00"), decimal("10"));
+    }
+
+    #[test]
+    fn both_forms_are_one_number() {
+        // Around the eighteen digits at which the form changes, with and without sign, point and zeros.
+        let digits = "1234567890123456789012345";
+        for length in 1..=digits.len() {
+            for point in 0..=length {
+                for sign in ["", "-"] {
+                    let (whole, fraction) = digits[..length].split_at(point);
+                    let whole = if whole.is_empty() { "0" } else { whole };
+                    let text = match fraction {
+                        "" => format!("{sign}{whole}"),
+                        fraction => format!("{sign}{whole}.{fraction}"),
+                    };
+                    let number = decimal(&text);
+                    assert_eq!(number.to_string(), text);
+                    assert_eq!(number.big().to_plain_string(), text);
+                    assert_eq!(number, decimal(&format!("{text}e0")));
+                    let wider = if fraction.is_empty() {
+                        format!("{text}.000")
+                    } else {
+                        format!("{text}000")
+                    };
+                    assert_eq!(number, decimal(&wider));
+                    assert!(number < number.clone() + decimal("0.0000000000000000000000001"));
+                }
+            }
+        }
+        assert_eq!((decimal("0.05") + decimal("0.950")).to_string(), "1.000");
+        assert_eq!((-decimal("0.00")).to_string(), "0.00");
+        assert_eq!(format!("{:>8}|", decimal("-1.5")), "    -1.5|");
+        assert_eq!(decimal("-9223372036854775808").to_i64(), Some(i64::MIN));
     }
 
     #[test]

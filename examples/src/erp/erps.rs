@@ -281,7 +281,7 @@ impl Erps {
     async fn credential(&self, connection: &ConnectionRef, place: &Place) -> Result<Credential> {
         let kinds: &[&str] = match &place.system {
             System::Odoo(_) => &["api_key", "basic"],
-            System::Sap(_) => &["basic"],
+            System::Sap(_) => &["basic", "client_credentials"],
             System::BusinessCentral(_) => &["client_credentials", "basic"],
         };
         for kind in kinds {

@@ -9,5 +9,5 @@ mod sap;
 mod tokens;
 
 pub use erps::{Connected, Erps, NewErp};
-pub use place::{BusinessCentralPlace, Entra, OdooPlace, Place, SapPlace, SignInWay, System};
+pub use place::{BusinessCentralPlace, Entra, OdooPlace, Place, SapPlace, SapWay, SignInWay, System};
 pub use reach::Reach;

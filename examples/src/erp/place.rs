@@ -56,8 +56,27 @@ pub struct SapPlace {
     pub language: Option<String>,
     /// V2 names, V4 groups, or addresses of services.
     pub services: Vec<String>,
-    /// The user that signs in.
-    pub user: String,
+    /// Who signs in.
+    #[serde(flatten)]
+    pub way: SapWay,
+}
+
+/// How an SAP system is signed in to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "way", rename_all = "snake_case")]
+pub enum SapWay {
+    /// A communication user with its password.
+    Basic {
+        /// The user.
+        user: String,
+    },
+    /// An OAuth client with its own secret.
+    App {
+        /// The token endpoint.
+        token_url: Url,
+        /// The client.
+        client_id: String,
+    },
 }
 
 /// One environment of a Business Central, in the cloud or on a server of one's own.

@@ -6,7 +6,7 @@ use atlas_connectors::testkit::server::Fault;
 use atlas_connectors_erp::mock;
 use atlas_connectors_erp::mock::sap::{PASSWORD, READER, Table, WRITER};
 
-use crate::erp::{Place, Reach, SapPlace, System};
+use crate::erp::{Place, Reach, SapPlace, SapWay, System};
 use crate::erp_story::{Stage, Stagehand, Story};
 
 const SERVICES: [&str; 4] = [
@@ -24,7 +24,7 @@ pub(super) async fn stage() -> Story<Stage> {
             client: Some("100".to_owned()),
             language: None,
             services: SERVICES.map(str::to_owned).to_vec(),
-            user: user.to_owned(),
+            way: SapWay::Basic { user: user.to_owned() },
         });
         let place = Place {
             system,

@@ -68,13 +68,13 @@ async fn ended(child: Child) -> (i32, Value) {
 
 /// The browser is sent back to the program.
 async fn visit(url: &Url) {
-    let address = (url.host_str().unwrap(), url.port().unwrap());
+    assert_eq!(url.host_str(), Some("localhost"));
+    let address = ("127.0.0.1", url.port().unwrap());
     let mut stream = TcpStream::connect(address).await.unwrap();
     let request = format!(
-        "GET {}?{} HTTP/1.1\r\nHost: {}:{}\r\nConnection: close\r\n\r\n",
+        "GET {}?{} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\n\r\n",
         url.path(),
         url.query().unwrap_or_default(),
-        address.0,
         address.1
     );
     stream.write_all(request.as_bytes()).await.unwrap();

@@ -88,6 +88,47 @@ async fn a_wrong_key_database_or_company_is_not_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_password_connects_and_a_key_of_somebody_else_does_not_renew() {
+    let odoo = Odoo::builder().start().await.unwrap();
+    let atlas = Atlas::with_secret("admin-password");
+    let url = odoo.url().to_string();
+    let place = [
+        "erp",
+        "connect",
+        "odoo",
+        "--url",
+        &url,
+        "--database",
+        "atlas",
+        "--company",
+        "1",
+    ];
+    let password = [&place[..], &["--login", "admin", "--auth", "password"]].concat();
+    let connected = atlas.done(&password).await;
+    assert_eq!(connected["connection"]["company"], "1", "{connected:#}");
+    let id = connected["connection"]["id"].as_str().unwrap();
+    let renewed = atlas.done(&[&password[..], &["--reconnect", id]].concat()).await;
+    assert_eq!(
+        (&renewed["reconnected"], &renewed["connection"]["epoch"]),
+        (&json!(true), &json!(2))
+    );
+
+    let key = atlas.path("limited-key");
+    std::fs::write(&key, "limited-key\n").unwrap();
+    let other = [
+        "--login",
+        "atlas.limited",
+        "--secret-file",
+        key.to_str().unwrap(),
+        "--reconnect",
+        id,
+    ];
+    let refused = atlas.ends(3, &[&place[..], &other[..]].concat()).await;
+    assert_eq!(refused["error"]["code"], "oauth.wrong_account", "{refused:#}");
+    atlas.done(&["erp", "read", "sale.order", "--limit", "1"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn records_are_read_with_typed_filters() {
     let (atlas, _odoo) = connected().await;
     let filter = "state = sale and amount_total > 100.50 and date_order >= 2020-01-01";

@@ -178,7 +178,7 @@ async fn the_metadata_of_a_real_tenant_becomes_a_catalog() {
             .lines
             .as_ref()
             .map(|lines| (catalog.entity(lines.entity.as_str()).unwrap(), lines));
-        for (entity, lines) in lines {
+        if let Some((entity, lines)) = lines {
             assert!(
                 lines
                     .fields

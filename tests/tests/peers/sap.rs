@@ -539,7 +539,7 @@ async fn as_client(client: &str) -> SapConnector {
     let egress = EgressRules::strict().allow_loopback();
     let transport = Arc::new(ReqwestTransport::builder().with_egress(egress).build().unwrap());
     let client = OAuthClient::new(client, "client-secret".into());
-    let app = OAuthApp::new(Arc::new(Uaa(endpoints)), client, transport.clone()).unwrap();
+    let app = OAuthApp::new(Arc::new(Uaa(endpoints)), client, Arc::clone(&transport) as _).unwrap();
     let connection = ConnectionRef {
         tenant: "acme".into(),
         connection: ConnectionId::random(),

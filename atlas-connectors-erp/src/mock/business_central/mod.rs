@@ -40,6 +40,8 @@ mod dispatch;
 mod filter;
 mod metadata;
 mod options;
+mod posting;
+mod records;
 mod route;
 mod rules;
 mod schema;

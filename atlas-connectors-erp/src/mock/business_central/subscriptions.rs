@@ -98,7 +98,7 @@ pub(super) fn answer(
     match method {
         "GET" => Ok(Reply::json(200, one.json().to_string())),
         "PATCH" => {
-            super::dispatch::check_if_match(request.header("if-match"), &one.etag(), true, 409)?;
+            super::records::check_if_match(request.header("if-match"), &one.etag(), true, 409)?;
             if let Some(url) = text("notificationUrl") {
                 one.notification_url = url;
             }

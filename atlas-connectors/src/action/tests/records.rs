@@ -58,10 +58,15 @@ impl Records {
     }
 
     pub(super) fn builder(&self) -> OutboxBuilder {
-        let sealer = Sealer::new(Arc::new(self.keys.clone())).unwrap();
         let connected = Connected::new();
         connected.put_erp(Arc::new(self.erp.clone()), super::world::World::identity());
-        Outbox::builder(Arc::clone(&self.store), sealer, Arc::new(connected)).clock(Arc::new(self.clock.clone()))
+        self.builder_over(&connected)
+    }
+
+    pub(super) fn builder_over(&self, connected: &Connected) -> OutboxBuilder {
+        let sealer = Sealer::new(Arc::new(self.keys.clone())).unwrap();
+        Outbox::builder(Arc::clone(&self.store), sealer, Arc::new(connected.clone()))
+            .clock(Arc::new(self.clock.clone()))
     }
 
     pub(super) fn tenant(&self) -> &TenantId {

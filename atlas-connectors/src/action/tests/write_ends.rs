@@ -1,11 +1,16 @@
 //! How writes end: refused and told why, waiting for a lock, seen through a lost answer; and what is kept of it, sealed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
+
 use super::records::{Records, new_order};
+use super::world::World;
 use crate::action::*;
-use crate::erp::{ActionCall, Batch, PartOutcome, RecordRef, Value, Write};
-use crate::error::ErrorKind;
+use crate::erp::{ActionCall, Batch, ErpConnector as _, PartOutcome, RecordRef, Value, Write, Written};
+use crate::error::{Effect, Error, ErrorKind, Result};
 use crate::testkit::erp::story::{ORDERS, days};
 use crate::testkit::{ErpFault, RecordStates};
 
@@ -231,6 +236,65 @@ async fn a_batch_whose_answer_was_lost_is_looked_up_part_by_part() {
     }
 }
 
+/// Its request is lost on the way, and arrives between the look-up and the next attempt.
+#[derive(Debug, Default)]
+struct Late {
+    commits: AtomicU32,
+    lookups: AtomicU32,
+    checks: AtomicU32,
+}
+
+#[async_trait]
+impl Effector<Write> for Late {
+    fn can_reconcile(&self) -> bool {
+        true
+    }
+    async fn prepare(&self, approved: &Approved<Write>) -> Result<Prepared<Write>> {
+        Ok(approved.prepared(None))
+    }
+    async fn check_handle(&self, _prepared: &Prepared<Write>) -> Result<HandleState> {
+        match self.checks.fetch_add(1, Ordering::SeqCst) {
+            0 => Ok(HandleState::AsApproved),
+            _ => Err(Error::new(ErrorKind::Conflict, "late.check")),
+        }
+    }
+    async fn commit(&self, _prepared: Prepared<Write>) -> Result<Written> {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        Err(Error::new(ErrorKind::Transient, "late.commit").with_effect(Effect::Unknown))
+    }
+    async fn reconcile(&self, _prepared: &Prepared<Write>) -> Result<Reconciled<Written>> {
+        match self.lookups.fetch_add(1, Ordering::SeqCst) {
+            0 => Ok(Reconciled::DidNotHappen),
+            _ => Ok(Reconciled::Happened(Written::unread())),
+        }
+    }
+    async fn sweep(&self, _ended: &Prepared<Write>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_arrives_late_is_not_told_as_a_conflict() {
+    let world = Records::new(RecordStates::Etags);
+    let late = Arc::new(Late::default());
+    let connected = Connected::new();
+    let effector: Arc<dyn Effector<Write>> = Arc::<Late>::clone(&late);
+    connected.put(Standing::new(
+        world.erp.connection().clone(),
+        World::identity(),
+        Effectors::new().with(effector),
+    ));
+    let outbox = world.builder_over(&connected).build();
+    let intent = world.approved(&outbox, &new_order("AT-1").into(), "job").await;
+    let mut states = Vec::new();
+    for _ in 0..3 {
+        states.push(outbox.dispatch(world.tenant(), &intent).await.unwrap().state);
+        world.clock.advance(Duration::from_secs(400));
+    }
+    assert_eq!(states, [IntentState::Sending, IntentState::Sending, IntentState::Sent]);
+    assert_eq!(late.commits.load(Ordering::SeqCst), 1);
+}
+
 #[tokio::test]
 async fn an_intent_in_a_log_shows_no_record() {
     let world = Records::new(RecordStates::Etags);
@@ -248,7 +312,6 @@ async fn an_intent_in_a_log_shows_no_record() {
 #[cfg(feature = "sqlite")]
 mod sealed {
     use std::path::Path;
-    use std::sync::Arc;
 
     use super::*;
     use crate::action::tests::world::START;

@@ -230,3 +230,49 @@ impl DocumentTable {
 fn invalid(what: &'static str, why: &'static str) -> Error {
     Error::new(ErrorKind::Invalid { what, why }, "erp.document")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::erp::{DocumentTable, LineTable};
+
+    fn table() -> DocumentTable {
+        DocumentTable::new(DocumentKind::PurchaseOrder, "orders")
+            .fields([(DocumentField::Number, "number"), (DocumentField::Partner, "vendor")])
+            .lines(LineTable::new(
+                "lines",
+                "orderLines",
+                [(LineField::Item, "item"), (LineField::Quantity, "quantity")],
+            ))
+    }
+
+    fn order() -> NewOrder {
+        let line = NewLine::new("5", Decimal::from(10));
+        NewOrder::new(DocumentKind::PurchaseOrder, "8", "REQ-1").line(line)
+    }
+
+    #[test]
+    fn the_reference_is_the_natural_key_where_there_is_a_field_for_it() {
+        let table = table().fields([(DocumentField::Reference, "theirNumber")]);
+        let create = table.create(&order()).unwrap();
+        let key = create.natural_key.unwrap();
+        assert_eq!((key.field.as_str(), key.value), ("theirNumber", Value::from("REQ-1")));
+        assert_eq!(create.lines[0].rows[0].len(), 2);
+    }
+
+    #[test]
+    fn without_such_a_field_the_connector_finds_it_by_its_own_mark() {
+        let create = table().create(&order()).unwrap();
+        assert_eq!(create.natural_key, None);
+        assert_eq!(create.fields.len(), 1);
+        let nameless = NewOrder::new(DocumentKind::PurchaseOrder, "8", " ");
+        assert_eq!(table().create(&nameless).unwrap_err().code(), "invalid");
+        assert_eq!(
+            table()
+                .create(&order().due("2026-12-01".parse().unwrap()))
+                .unwrap_err()
+                .code(),
+            "unsupported"
+        );
+    }
+}

@@ -128,6 +128,6 @@ pub enum PeerSearch {
     Nothing,
     /// Author, recipient, subject and words.
     Fields,
-    /// All of [`Condition`].
+    /// All of [`Condition`](crate::mail::Condition).
     Everything,
 }

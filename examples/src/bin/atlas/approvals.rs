@@ -96,7 +96,11 @@ async fn approve(session: &Session, intent: &str, digest: Option<&str>, hold: bo
         outbox.dispatch(tenant, &intent).await?
     };
     outbox::tell(session, &ended);
-    Ok(outbox::exit_of(ended.state))
+    Ok(match ended.state {
+        // It was tried and waits to be tried once more.
+        IntentState::Ready if !hold => Exit::Temporary,
+        state => outbox::exit_of(state),
+    })
 }
 
 async fn reject(session: &Session, intent: &str) -> Result<Exit, Failure> {

@@ -57,7 +57,7 @@ pub(crate) struct Global {
     /// Address of an emulator in Google's place; its OpenID discovery document names the endpoints.
     #[arg(long, global = true, env = "ATLAS_BASE_URL", value_name = "URL")]
     pub(crate) base_url: Option<url::Url>,
-    /// OAuth client id of the app: at Google for a mailbox, at Entra for Business Central.
+    /// OAuth client id of the app: at Google for a mailbox, at Entra for Business Central, at SAP with --token-url.
     #[arg(long, global = true, env = "ATLAS_CLIENT_ID", value_name = "ID")]
     pub(crate) client_id: Option<String>,
     /// File with the OAuth client secret. `ATLAS_CLIENT_SECRET` holds the secret itself; there is no option for it, as

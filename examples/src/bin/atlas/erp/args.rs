@@ -173,7 +173,7 @@ pub(crate) struct Shape {
 pub(crate) enum Connect {
     /// Odoo 14 and later.
     Odoo {
-        /// Address of the server, without what follows the name: https://acme.odoo.com
+        /// Address of the server, without what follows the name: `https://acme.odoo.com`
         #[arg(long, value_name = "URL")]
         url: String,
         /// Database, as the sign-in page or the administrator says it.
@@ -194,7 +194,7 @@ pub(crate) enum Connect {
     },
     /// SAP S/4HANA and SAP Gateway, OData V2 and V4.
     Sap {
-        /// Address of the system, scheme and host: https://my300001-api.s4hana.cloud.sap
+        /// Address of the system, scheme and host: `https://my300001-api.s4hana.cloud.sap`
         #[arg(long, value_name = "URL")]
         address: String,
         /// V2 name, V4 group, or address of a service; may be given several times.
@@ -206,9 +206,12 @@ pub(crate) enum Connect {
         /// Language of messages and labels, two letters.
         #[arg(long, value_name = "LANGUAGE")]
         language: Option<String>,
-        /// Communication user. A wrong password is sent once only: repeated tries lock the user.
-        #[arg(long, value_name = "USER")]
-        user: String,
+        /// Communication user, whose password is the secret. It is sent once only if it is wrong: repeated tries lock the user.
+        #[arg(long, value_name = "USER", required_unless_present = "token_url")]
+        user: Option<String>,
+        /// Token address, for an OAuth client that signs in as itself: --client-id names it, and its secret is the secret.
+        #[arg(long, value_name = "URL", conflicts_with = "user")]
+        token_url: Option<Url>,
         /// What all systems have.
         #[command(flatten)]
         common: Common,
@@ -230,7 +233,7 @@ pub(crate) struct BusinessCentral {
     /// Who signs in.
     #[arg(long, value_enum, default_value_t = SignIn::Browser)]
     pub(crate) sign_in: SignIn,
-    /// Address of an own server, with port and instance: https://erp.example.com:7048/BC. For --sign-in access-key.
+    /// Address of an own server, with port and instance: `https://erp.example.com:7048/BC`. For --sign-in access-key.
     #[arg(long, value_name = "URL", required_if_eq("sign_in", "access-key"))]
     pub(crate) address: Option<String>,
     /// User of the access key.

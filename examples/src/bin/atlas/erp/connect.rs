@@ -6,11 +6,12 @@ use atlas_connectors::credential::{ApiKey, Basic, ClientCredentials, Credential}
 use atlas_connectors::oauth::{Loopback, SignInRequest, SignedIn, Workflow, open_browser};
 use atlas_connectors::{CompanyId, SessionId, SystemClock};
 use atlas_connectors_examples::erp::{
-    BusinessCentralPlace, Connected, Entra, NewErp, OdooPlace, Place, Reach, SapPlace, SignInWay, System,
+    BusinessCentralPlace, Connected, Entra, NewErp, OdooPlace, Place, Reach, SapPlace, SapWay, SignInWay, System,
 };
 use atlas_connectors_examples::ui::Tone;
 use secrecy::SecretString;
 use serde_json::json;
+use url::Url;
 
 use crate::erp::args::{BusinessCentral, Common, Connect, OdooSecret, SignIn};
 use crate::erp::connections;
@@ -52,19 +53,43 @@ pub(super) async fn run(session: &Session, system: &Connect) -> Result<Exit, Fai
             client,
             language,
             user,
+            token_url,
             common,
         } => {
-            let credential = basic(user, secret(common)?);
+            let (way, credential) = sap_way(session, user.as_deref(), token_url.as_ref(), common)?;
             let system = System::Sap(SapPlace {
                 address: address.clone(),
                 client: client.clone(),
                 language: language.clone(),
                 services: services.clone(),
-                user: user.clone(),
+                way,
             });
             enrol(session, place(system, address, common), credential, common).await
         }
         Connect::BusinessCentral(asked) => business_central(session, asked).await,
+    }
+}
+
+fn sap_way(
+    session: &Session,
+    user: Option<&str>,
+    token_url: Option<&Url>,
+    common: &Common,
+) -> Result<(SapWay, Credential), Failure> {
+    match (user, token_url) {
+        (Some(user), _) => {
+            let way = SapWay::Basic { user: user.to_owned() };
+            Ok((way, basic(user, secret(common)?)))
+        }
+        (None, Some(token_url)) => {
+            let client_id = client_id(session)?;
+            let way = SapWay::App {
+                token_url: token_url.clone(),
+                client_id: client_id.to_owned(),
+            };
+            Ok((way, app(client_id, secret(common)?)))
+        }
+        (None, None) => Err(Failure::Usage("name the user with --user, or --token-url".to_owned())),
     }
 }
 
@@ -85,9 +110,7 @@ async fn business_central(session: &Session, asked: &BusinessCentral) -> Result<
         let credential = basic(user, secret(common)?);
         return enrol(session, place(system(way), address, common), credential, common).await;
     }
-    let client_id = session.client_id().ok_or_else(|| {
-        Failure::Usage("no app is named; give its id at Entra with --client-id (or ATLAS_CLIENT_ID)".to_owned())
-    })?;
+    let client_id = client_id(session)?;
     let entra = Entra {
         tenant: asked.tenant.clone(),
         environment: asked.environment.clone(),
@@ -103,11 +126,7 @@ async fn business_central(session: &Session, asked: &BusinessCentral) -> Result<
                     "an app that signs in as itself needs the organization; give its id with --tenant".to_owned(),
                 ));
             }
-            let credential = ClientCredentials {
-                client_id: client_id.into(),
-                client_secret: secret(common)?,
-            }
-            .into();
+            let credential = app(client_id, secret(common)?);
             let place = place(system(SignInWay::App(entra)), &api, common);
             enrol(session, place, credential, common).await
         }
@@ -136,7 +155,8 @@ async fn sign_in(session: &Session, asked: &BusinessCentral, place: &Place, way:
         return Ok(sign_in.complete_device(device).await?);
     }
     let browser = SessionId::new("command-line");
-    let loopback = Loopback::bind_to(asked.port, "/callback").await?;
+    // Entra lets a desktop program come back to any port of the name, not of the number.
+    let loopback = Loopback::bind_to(asked.port, "/callback").await?.named_localhost();
     let mut request = SignInRequest::connect(
         session.host.tenant().clone(),
         session.actor.clone(),
@@ -215,6 +235,20 @@ fn place(system: System, address: &str, common: &Common) -> Place {
         system,
         reach: Reach::of(address, common.network.as_deref()),
     }
+}
+
+fn client_id(session: &Session) -> Result<&str, Failure> {
+    session.client_id().ok_or_else(|| {
+        Failure::Usage("no app is named; give its id at the provider with --client-id (or ATLAS_CLIENT_ID)".to_owned())
+    })
+}
+
+fn app(client_id: &str, secret: SecretString) -> Credential {
+    ClientCredentials {
+        client_id: client_id.into(),
+        client_secret: secret,
+    }
+    .into()
 }
 
 fn basic(user: &str, password: SecretString) -> Credential {
