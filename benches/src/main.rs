@@ -5,7 +5,9 @@
 
 mod decode;
 mod erp_odata;
+mod erp_peers;
 mod erp_rows;
+mod erp_writers;
 mod governor;
 mod mailbox;
 mod memory;
@@ -22,8 +24,8 @@ use std::process::ExitCode;
 use table::Figure;
 use world::Failure;
 
-const NAMES: [&str; 8] = [
-    "sync", "decode", "governor", "memory", "tokens", "outbox", "odata", "rows",
+const NAMES: [&str; 10] = [
+    "sync", "decode", "governor", "memory", "tokens", "outbox", "odata", "rows", "peers", "writers",
 ];
 
 fn main() -> ExitCode {
@@ -52,6 +54,10 @@ fn run() -> Result<String, Failure> {
             // One thread, so that what it does in a second is what a core does.
             let one = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             return one.block_on(erp_rows::read(base));
+        }
+        [first, what, base, rounds] if first == erp_peers::READ => {
+            let one = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            return one.block_on(erp_peers::read(what, base, rounds.parse()?));
         }
         _ => {}
     }
@@ -85,6 +91,8 @@ async fn measure(name: &str, quick: bool) -> Result<Vec<Figure>, Failure> {
         "rows" => Box::pin(erp_rows::measure(quick)).await,
         "tokens" => Box::pin(tokens::measure(quick)).await,
         "odata" => erp_odata::measure(quick),
+        "peers" => Box::pin(erp_peers::measure(quick)).await,
+        "writers" => Box::pin(erp_writers::measure()).await,
         _ => Box::pin(outbox::measure(quick)).await,
     }
 }

@@ -19,7 +19,6 @@ pub(crate) const ABSENT: &[(&str, &str)] = &[
     ("*name_search", "records are searched by fields"),
     ("*transient", "no wizard is driven"),
     ("*web_search_read", "relations are read by their ids"),
-    ("jsonrpc_execute", "execute_kw takes its place"),
     ("18.0/jsonrpc_exists", "search takes its place"),
     ("*abstract_model", "an abstract model holds no records"),
     ("*singleton_error*", "a step of a document that the mock does not have"),

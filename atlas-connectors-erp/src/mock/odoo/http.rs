@@ -123,7 +123,9 @@ fn jsonrpc(world: &mut World, request: &Request) -> Answer {
             let name = arguments.first().and_then(Json::as_text).unwrap_or_default();
             Ok(Json::Bool(world.databases.contains_key(name)))
         }
-        ("object", "execute_kw") => world.execute_kw(arguments),
+        ("object", "execute_kw") => world.execute_kw(arguments, true),
+        // All arguments by position.
+        ("object", "execute") => world.execute_kw(arguments, false),
         (service, _) => Err(Oops::key(service)),
     };
     match outcome {

@@ -40,7 +40,8 @@ impl World {
         Some(user.id)
     }
 
-    pub(super) fn execute_kw(&mut self, arguments: &[Json]) -> Done<Json> {
+    /// `execute_kw` with arguments and keywords in two members, or `execute` with arguments alone.
+    pub(super) fn execute_kw(&mut self, arguments: &[Json], keywords: bool) -> Done<Json> {
         let text = |at: usize| arguments.get(at).and_then(Json::as_text).unwrap_or_default();
         let name = text(0).to_owned();
         let uid = arguments.get(1).and_then(Json::as_int).unwrap_or(0);
@@ -49,12 +50,18 @@ impl World {
         if !database.secret_of(user, text(2), false, self.clock.now()) {
             return Err(Oops::access_denied());
         }
+        let (positional, named) = if keywords {
+            let list = arguments.get(5).and_then(Json::as_list);
+            (list, arguments.get(6).and_then(Json::as_object))
+        } else {
+            (arguments.get(5..), None)
+        };
         let call = Called {
             model: text(3).to_owned(),
             method: text(4).to_owned(),
             ids: None,
-            positional: arguments.get(5).and_then(Json::as_list).unwrap_or_default().to_vec(),
-            named: arguments.get(6).and_then(Json::as_object).unwrap_or_default().to_vec(),
+            positional: positional.unwrap_or_default().to_vec(),
+            named: named.unwrap_or_default().to_vec(),
             json2: false,
         };
         self.call(&name, uid, &call)
