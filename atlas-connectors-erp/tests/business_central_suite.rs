@@ -55,11 +55,11 @@ impl ErpWorld for World {
     fn new_order(&self, reference: &str, vendor: &RecordKey, item: &RecordKey) -> Option<Create> {
         let line = [
             ("lineType", "Item".into()),
-            ("itemId", Value::Relation(Relation::to(item.clone()))),
+            ("itemId", Value::from(Relation::to(item.clone()))),
             ("quantity", 3.into()),
         ];
         let create = Create::new("purchaseOrders")
-            .set("vendorId", Value::Relation(Relation::to(vendor.clone())))
+            .set("vendorId", Value::from(Relation::to(vendor.clone())))
             .lines(Lines::new("purchaseOrderLines").row(line));
         Some(create.with_natural_key(REFERENCE, reference))
     }

@@ -136,10 +136,9 @@ fn purchase(service: &mock::BusinessCentral) -> Create {
     let vendor = service.ids(COMPANY, "vendors")[0].clone();
     let item = service.ids(COMPANY, "items")[0].clone();
     Create::new("purchaseOrders")
-        .set("vendorId", Value::Relation(Relation::to(vendor)))
+        .set("vendorId", Value::from(Relation::to(vendor)))
         .lines(
-            Lines::new("purchaseOrderLines")
-                .row([("itemId", Value::Relation(Relation::to(item))), ("quantity", 4.into())]),
+            Lines::new("purchaseOrderLines").row([("itemId", Value::from(Relation::to(item))), ("quantity", 4.into())]),
         )
 }
 

@@ -332,7 +332,7 @@ async fn filters_mean_on_the_server_what_they_say() {
         assert!(!rest.contains(&"Ready Mat".to_owned()) && rest.len() >= 4, "{rest:?}");
         assert_eq!(names(field("country_id.code").equals("FR")).await, ["Azure Interior"]);
         assert_eq!(names(field("id").is_in([9_i64, 11])).await.len(), 2);
-        let country = Value::Relation(atlas_connectors::erp::Relation::to(20_i64));
+        let country = Value::from(atlas_connectors::erp::Relation::to(20_i64));
         assert_eq!(
             names(field("country_id").equals(country)).await,
             ["Atlas Second Co", "Gemini Furniture"]

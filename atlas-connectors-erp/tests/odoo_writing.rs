@@ -32,12 +32,12 @@ fn order() -> Create {
         .lines(
             Lines::new("order_line")
                 .row([
-                    ("product_id", Value::Relation(Relation::to(5_i64))),
+                    ("product_id", Value::from(Relation::to(5_i64))),
                     ("product_qty", decimal("3").into()),
                     ("price_unit", decimal("12.345").into()),
                 ])
                 .row([
-                    ("product_id", Value::Relation(Relation::to(6_i64))),
+                    ("product_id", Value::from(Relation::to(6_i64))),
                     ("product_qty", decimal("2").into()),
                 ]),
         )
@@ -404,7 +404,7 @@ async fn a_create_that_load_cannot_carry_is_found_by_its_reference() {
                 .set("partner_id", Relation::to(9_i64))
                 .set("signature", bytes::Bytes::from_static(b"ink"))
                 .lines(Lines::new("order_line").row([
-                    ("product_id", Value::Relation(Relation::to(5_i64))),
+                    ("product_id", Value::from(Relation::to(5_i64))),
                     ("product_uom_qty", decimal("2").into()),
                 ]))
                 .with_natural_key("client_order_ref", reference)
@@ -436,7 +436,7 @@ async fn a_create_that_load_cannot_carry_is_found_by_its_reference() {
 async fn lists_are_replaced_and_lines_are_changed_by_their_keys() {
     for version in BOTH {
         let world = World::new(version).await;
-        let tags = |ids: &[i64]| Value::List(ids.iter().map(|id| Value::Relation(Relation::to(*id))).collect());
+        let tags = |ids: &[i64]| Value::List(ids.iter().map(|id| Value::from(Relation::to(*id))).collect());
         let create = Create::new("sale.order")
             .set("partner_id", Relation::to(9_i64))
             .set("tag_ids", tags(&[1, 2]));

@@ -297,7 +297,7 @@ fn decoded(cell: &Cell, raw: &str) -> Option<Value> {
             let one = |id: i64| {
                 let mut relation = Relation::to(id);
                 relation.entity.clone_from(entity);
-                Value::Relation(relation)
+                Value::from(relation)
             };
             Value::List(ids.into_iter().map(one).collect())
         }
@@ -317,7 +317,7 @@ fn relation(entity: Option<&atlas_connectors::erp::EntityName>, raw: &str) -> Op
     let mut relation = Relation::to(id);
     relation.entity = entity.cloned();
     relation.label = label;
-    Some(Value::Relation(relation))
+    Some(Value::from(relation))
 }
 
 #[cfg(test)]

@@ -194,7 +194,7 @@ fn relation(key: String, label: Option<String>, entity: Option<&EntityName>) -> 
     let mut relation = Relation::to(key);
     relation.entity = entity.cloned();
     relation.label = label;
-    Value::Relation(relation)
+    Value::from(relation)
 }
 
 /// The text of a key in JSON: a string or a whole number.

@@ -37,8 +37,8 @@ pub enum Value {
     Instant(Timestamp),
     /// Bytes.
     Binary(Bytes),
-    /// A reference to one record.
-    Relation(Relation),
+    /// A reference to one record. Boxed, since most values are none and a page holds very many.
+    Relation(Box<Relation>),
     /// Several values: a multi-value field, or references to several records that were not expanded.
     List(Vec<Self>),
     /// An expanded record.
@@ -106,7 +106,7 @@ impl Value {
     }
 
     /// A reference.
-    pub const fn as_relation(&self) -> Option<&Relation> {
+    pub fn as_relation(&self) -> Option<&Relation> {
         match self {
             Self::Relation(relation) => Some(relation),
             _ => None,
@@ -376,7 +376,7 @@ mod tests {
             Value::from("x"),
             Value::Enum("sale".into()),
             Value::Date("2026-11-22".parse().unwrap()),
-            Value::Relation(Relation::to(3_i64).labelled("ACME")),
+            Value::from(Relation::to(3_i64).labelled("ACME")),
             Value::Binary(Bytes::from_static(b"\x00\xff")),
         ];
         let json = serde_json::to_string(&values).unwrap();
@@ -390,8 +390,8 @@ mod tests {
         assert!(decimal("1.50").says_the_same(&decimal("1.5")));
         assert!(Value::from(2).says_the_same(&decimal("2.00")));
         assert!(Value::Enum("sale".into()).says_the_same(&Value::from("sale")));
-        let relation = Value::Relation(Relation::to("7").labelled("ACME"));
-        assert!(relation.says_the_same(&Value::Relation(Relation::to("7"))));
+        let relation = Value::from(Relation::to("7").labelled("ACME"));
+        assert!(relation.says_the_same(&Value::from(Relation::to("7"))));
         assert!(relation.says_the_same(&Value::from(7)));
         assert!(!decimal("1.23").says_the_same(&decimal("1.234")));
         assert!(!Value::Null.says_the_same(&Value::from("")));

@@ -281,10 +281,10 @@ async fn an_order_is_made_once_though_its_answer_is_lost() {
         control("DELETE", "/__peer/faults", &Json::Null).await;
         fault("POST", "purchaseOrders", fault_name).await;
         let create = Create::new("purchaseOrders")
-            .set("vendorId", Value::Relation(Relation::to(vendor.key().clone())))
+            .set("vendorId", Value::from(Relation::to(vendor.key().clone())))
             .lines(Lines::new("purchaseOrderLines").row([
                 ("lineType", "Item".into()),
-                ("itemId", Value::Relation(Relation::to(item.key().clone()))),
+                ("itemId", Value::from(Relation::to(item.key().clone()))),
                 ("quantity", 4.into()),
             ]));
         let ended = run(&erp, Write::Create(create)).await;
@@ -442,11 +442,11 @@ impl ErpWorld for World {
     fn new_order(&self, reference: &str, vendor: &RecordKey, item: &RecordKey) -> Option<Create> {
         let line = [
             ("lineType", "Item".into()),
-            ("itemId", Value::Relation(Relation::to(item.clone()))),
+            ("itemId", Value::from(Relation::to(item.clone()))),
             ("quantity", 3.into()),
         ];
         let create = Create::new("purchaseOrders")
-            .set("vendorId", Value::Relation(Relation::to(vendor.clone())))
+            .set("vendorId", Value::from(Relation::to(vendor.clone())))
             .lines(Lines::new("purchaseOrderLines").row(line));
         Some(create.with_natural_key(REFERENCE, reference))
     }

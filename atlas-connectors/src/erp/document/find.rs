@@ -216,7 +216,7 @@ impl DocumentTable {
             DocumentRef::Number(number) => (DocumentField::Number, Value::from(number.as_str())),
             DocumentRef::Reference(text) => (DocumentField::Reference, Value::from(text.as_str())),
             DocumentRef::Name(name) => (DocumentField::Name, Value::from(name.as_str())),
-            DocumentRef::Partner(key) => (DocumentField::Partner, Value::Relation(Relation::to(key.clone()))),
+            DocumentRef::Partner(key) => (DocumentField::Partner, Value::from(Relation::to(key.clone()))),
         };
         Ok(field(needed(self.needed(common)?)?).equals(value))
     }
