@@ -1,6 +1,6 @@
 //! What Business Central holds where there is no value: `0001-01-01` for a date, zeros for a GUID.
 //!
-//! Source: `business-central.md`, section 3. Empty text and zero are values: nothing tells them from unset.
+//! Source: `business-central.md`, section 3. Empty text, unset too, is read as null with the rows; zero stays a value, since nothing tells it from unset.
 
 /// The date that stands for none.
 pub const NO_DATE: &str = "0001-01-01";

@@ -208,7 +208,7 @@ async fn all(erp: &SapConnector, query: &Query) -> Result<Vec<Record>> {
 }
 
 #[tokio::test]
-#[ignore = "needs ATLAS_PEER_SAP"]
+#[ignore = "needs ATLAS_PEER_SAP, see .ci/run"]
 async fn the_catalog_of_real_services_is_read() {
     for version in BOTH {
         let erp = connector(version, ADMIN);
@@ -233,7 +233,7 @@ async fn the_catalog_of_real_services_is_read() {
 }
 
 #[tokio::test]
-#[ignore = "needs ATLAS_PEER_SAP"]
+#[ignore = "needs ATLAS_PEER_SAP, see .ci/run"]
 async fn every_partner_comes_once_over_many_pages() {
     for version in BOTH {
         let erp = connector(version, READER);
@@ -251,7 +251,7 @@ async fn every_partner_comes_once_over_many_pages() {
 }
 
 #[tokio::test]
-#[ignore = "needs ATLAS_PEER_SAP"]
+#[ignore = "needs ATLAS_PEER_SAP, see .ci/run"]
 async fn orders_are_filtered_typed_and_expanded() {
     for version in BOTH {
         let (order, items, product, _) = words(version);
@@ -284,7 +284,7 @@ async fn orders_are_filtered_typed_and_expanded() {
 }
 
 #[tokio::test]
-#[ignore = "needs ATLAS_PEER_SAP"]
+#[ignore = "needs ATLAS_PEER_SAP, see .ci/run"]
 async fn the_story_of_an_order_create_update_conflict_lock_delete() {
     for version in BOTH {
         let host = Host::new(builder(&peer(), services(version), ADMIN));
@@ -334,7 +334,7 @@ async fn the_story_of_an_order_create_update_conflict_lock_delete() {
 }
 
 #[tokio::test]
-#[ignore = "needs ATLAS_PEER_SAP"]
+#[ignore = "needs ATLAS_PEER_SAP, see .ci/run"]
 async fn refusals_carry_their_fields_and_warnings_come_with_successes() {
     for version in BOTH {
         let host = Host::new(builder(&peer(), services(version), ADMIN));
@@ -362,7 +362,7 @@ async fn refusals_carry_their_fields_and_warnings_come_with_successes() {
 }
 
 #[tokio::test]
-#[ignore = "needs ATLAS_PEER_SAP"]
+#[ignore = "needs ATLAS_PEER_SAP, see .ci/run"]
 async fn batches_tell_each_part() {
     for version in BOTH {
         let host = Host::new(builder(&peer(), services(version), ADMIN));
@@ -395,7 +395,7 @@ async fn batches_tell_each_part() {
 }
 
 #[tokio::test]
-#[ignore = "needs ATLAS_PEER_SAP"]
+#[ignore = "needs ATLAS_PEER_SAP, see .ci/run"]
 async fn a_function_import_and_a_draft_are_carried_out() {
     let host = Host::new(builder(&peer(), services(Version::V2), ADMIN));
     let at = RecordRef::new("A_SalesOrder", "7");
@@ -421,7 +421,7 @@ async fn a_function_import_and_a_draft_are_carried_out() {
 }
 
 #[tokio::test]
-#[ignore = "needs ATLAS_PEER_SAP"]
+#[ignore = "needs ATLAS_PEER_SAP, see .ci/run"]
 async fn rights_passwords_and_services_are_told_apart() {
     for version in BOTH {
         let order_set = words(version).0;
@@ -444,7 +444,7 @@ async fn rights_passwords_and_services_are_told_apart() {
 }
 
 #[tokio::test]
-#[ignore = "needs ATLAS_PEER_SAP"]
+#[ignore = "needs ATLAS_PEER_SAP, see .ci/run"]
 async fn changes_begin_at_a_point_and_come_once() {
     for version in BOTH {
         let host = Host::new(builder(&peer(), services(version), ADMIN));
@@ -471,7 +471,7 @@ async fn changes_begin_at_a_point_and_come_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs ATLAS_PEER_SAP_ROUTER"]
+#[ignore = "needs ATLAS_PEER_SAP_ROUTER, see .ci/run"]
 async fn many_writers_share_one_session_of_the_application_router() {
     let router = std::env::var("ATLAS_PEER_SAP_ROUTER").unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -607,7 +607,7 @@ impl ErpWorld for World {
 }
 
 #[tokio::test]
-#[ignore = "needs ATLAS_PEER_SAP"]
+#[ignore = "needs ATLAS_PEER_SAP, see .ci/run"]
 async fn the_contract_of_all_erp_connectors_holds() {
     for version in BOTH {
         let (services, orders) = match version {

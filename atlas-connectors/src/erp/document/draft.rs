@@ -1,5 +1,7 @@
 //! New orders by common names.
 
+use std::fmt;
+
 use crate::erp::document::map::{DocumentField, DocumentKind, DocumentTable, LineField};
 use crate::erp::document::typed::Document;
 use crate::erp::{Create, Date, Decimal, FieldChange, FieldName, Lines, RecordKey, Relation, Update, Value};
@@ -7,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::ids::CompanyId;
 
 /// A new order or invoice, said without any provider's names. [`DocumentTable::create`] makes a [`Create`] of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct NewOrder {
     /// The kind.
@@ -32,7 +34,7 @@ pub struct NewOrder {
 }
 
 /// A line of a new order.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct NewLine {
     /// The item, as the key of its record.
@@ -130,6 +132,26 @@ impl NewLine {
     pub fn also(mut self, field: impl Into<FieldName>, value: impl Into<Value>) -> Self {
         self.also.push((field.into(), value.into()));
         self
+    }
+}
+
+/// Business data does not belong in logs: what is ordered of whom, without amounts and words.
+impl fmt::Debug for NewOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewOrder")
+            .field("kind", &self.kind)
+            .field("company", &self.company)
+            .field("partner", &self.partner)
+            .field("lines", &self.lines)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for NewLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewLine")
+            .field("item", &self.item)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The common documents as types.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::erp::document::map::{DocumentField as F, DocumentKind, DocumentTable, LineField as L, LineTable};
 use crate::erp::document::state::StateOf;
@@ -44,7 +45,7 @@ pub trait Document: Sized + Send {
 }
 
 /// A customer or vendor as a document names it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Party {
     /// The key of its record.
@@ -56,7 +57,7 @@ pub struct Party {
 }
 
 /// A line of an order or invoice.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DocumentLine {
     /// Its position, as the provider writes it.
@@ -87,7 +88,7 @@ pub struct DocumentLine {
 macro_rules! with_lines {
     ($(#[$meta:meta])* $name:ident, $party:ident, $party_doc:literal, $due_doc:literal) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq)]
+        #[derive(Clone, PartialEq)]
         #[non_exhaustive]
         pub struct $name {
             /// The number that people know it by.
@@ -167,7 +168,7 @@ with_lines! {
 macro_rules! partner {
     ($(#[$meta:meta])* $name:ident) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq)]
+        #[derive(Clone, PartialEq)]
         #[non_exhaustive]
         pub struct $name {
             /// The number that people know it by.
@@ -224,7 +225,7 @@ partner! {
 }
 
 /// What is bought and sold.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Item {
     /// The number that people know it by.
@@ -260,6 +261,33 @@ impl Document for Item {
 
     fn record(&self) -> &Record {
         &self.record
+    }
+}
+
+/// Business data does not belong in logs: which record it is, without what stands in it.
+macro_rules! debug_by_record {
+    ($($name:ident),*) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).field("record", &self.record).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+debug_by_record!(
+    SalesOrder,
+    PurchaseOrder,
+    SalesInvoice,
+    PurchaseInvoice,
+    Customer,
+    Vendor,
+    Item,
+    DocumentLine
+);
+
+impl fmt::Debug for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Party").field("key", &self.key).finish_non_exhaustive()
     }
 }
 
